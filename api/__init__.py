@@ -1,0 +1,1 @@
+"""FastAPI around the engine: routes, schemas, uploads. No torch in this process."""

@@ -1,0 +1,1 @@
+"""The shared vocabulary: frozen values that check themselves. numpy and pycocotools only."""

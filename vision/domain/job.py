@@ -1,0 +1,166 @@
+"""What the service is asked, what it owes, and what a worker hands in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from vision.domain.detections import Detections
+from vision.domain.media import MediaFacts
+from vision.domain.provenance import Provenance
+from vision.domain.states import ItemState, JobState
+
+DEFAULT_TENANT = "default"
+MAX_ITEMS_PER_UNIT = 32
+"""Images in one shard: large enough that the queue's share of 5 ms an image is under 3 %
+(docs/benchmarks.md), small enough to lose little when a worker dies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A stored file."""
+
+    id: UUID
+    tenant: str
+    sha256: str
+    """Hexadecimal, of the bytes."""
+    facts: MediaFacts
+    size_bytes: int
+    filename: str
+    """For display only: never part of a path."""
+    tags: tuple[str, ...]
+    blob_key: str
+    created_at: float
+    """Seconds since 1970 by the database's clock, like every time here."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAsset:
+    """A file whose blob is already durable."""
+
+    sha256: str
+    facts: MediaFacts
+    size_bytes: int
+    filename: str
+    blob_key: str
+    tenant: str = DEFAULT_TENANT
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A request for work, already validated."""
+
+    asset_ids: tuple[UUID, ...]
+    pipeline: Mapping[str, object]
+    """The pipeline document, normalised."""
+    pipeline_sha256: str
+    """Units with equal hashes may be claimed together."""
+    tenant: str = DEFAULT_TENANT
+    priority: int = 0
+    """Higher goes first."""
+    tags: tuple[str, ...] = ()
+    webhook: str | None = None
+    idempotency_key: str | None = None
+    request_sha256: str = ""
+    """Same key with another hash is another request: refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFailure:
+    """Why an item has no results."""
+
+    code: str
+    """Stable, for programs."""
+    detail: str
+    """For people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands."""
+
+    id: UUID
+    tenant: str
+    state: JobState
+    pipeline: Mapping[str, object]
+    pipeline_sha256: str
+    priority: int
+    tags: tuple[str, ...]
+    items_total: int
+    items_done: int
+    items_failed: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    error: ItemFailure | None
+    """Set when the job failed as a whole, such as by a missing model file."""
+    provenances: tuple[Mapping[str, object], ...] = ()
+    """`Provenance.to_json` of every distinct run that contributed, plus its `digest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One asset in one job, as it stands."""
+
+    job_id: UUID
+    index: int
+    """Position in the job's asset list, from 0."""
+    asset_id: UUID
+    filename: str
+    state: ItemState
+    error: ItemFailure | None
+    detections: int
+    counts: Mapping[str, int]
+    """Detections per label."""
+    facts: MediaFacts
+    warnings: tuple[str, ...]
+    provenance_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """One image of a unit, with what a worker needs to fetch it."""
+
+    index: int
+    asset_id: UUID
+    blob_key: str
+    filename: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on one unit until it expires; `attempt` is the fencing token."""
+
+    job_id: UUID
+    item: int
+    chunk: int
+    attempt: int
+    fails: int
+    pipeline: Mapping[str, object]
+    pipeline_sha256: str
+    items: tuple[WorkItem, ...]
+    """In order; the first has index `item`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What came of one image: detections or a failure, never both."""
+
+    index: int
+    detections: Detections | None = None
+    failure: ItemFailure | None = None
+    facts: MediaFacts | None = None
+
+    def __post_init__(self) -> None:
+        if (self.detections is None) == (self.failure is None):
+            raise ValueError("an item has either detections or a failure")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitResult:
+    """What a worker commits for one lease: one result per item, in order."""
+
+    lease: Lease
+    items: tuple[ItemResult, ...]
+    provenance: Provenance | None = field(default=None)
+    """None only when every item failed."""

@@ -1,0 +1,1 @@
+"""Submit, claim, run, commit, cancel, tick: the only place that joins all parts."""

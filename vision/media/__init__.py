@@ -1,0 +1,1 @@
+"""Bytes to pixels and back: sniffing, decoding in a limited process, drawing."""

@@ -1,0 +1,1 @@
+"""Model families behind small task interfaces, the catalogue that describes them, their weights."""

@@ -1,0 +1,1 @@
+"""One image through its stages: pixels and networks in, results out. No database, no queue."""

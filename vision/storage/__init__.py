@@ -1,0 +1,1 @@
+"""The three things that outlive a process: rows, migrations, blobs."""
