@@ -1,0 +1,54 @@
+"""The house keeps its own rules: sizes, names, imports at the top, a telling first line."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("vision", "workers", "api", "samples")
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "manager", "misc", "data"}
+MAX_LINES = 400
+
+SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_file_is_short_and_says_its_idea(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+
+    assert len(text.splitlines()) <= MAX_LINES
+    assert path.stem not in FORBIDDEN_NAMES
+    assert ast.get_docstring(tree), "the first line says the file's idea"
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_import_stands_at_the_top(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    late = [
+        node.lineno
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+
+    assert late == []
+
+
+def test_broad_excepts_stand_in_two_places_only() -> None:
+    places = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and _is_broad(node)
+    ]
+
+    assert len(places) <= 2, places
+
+
+def _is_broad(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    return isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
