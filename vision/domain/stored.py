@@ -1,0 +1,175 @@
+"""What comes back out of the database: detections as rows, filters, counts, the queue at a glance."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vision.domain.detections import Detection, Detections
+from vision.domain.image import ImageSize
+from vision.domain.job import DEFAULT_TENANT, Lease
+from vision.domain.mask import RleMask
+
+TIME_SHIFT = 21
+"""A detection's id is the millisecond in which it was stored, shifted left by this, plus a
+number that makes it unique: newest first is descending id, and a time range is an id range.
+21 bits leave room for the year 2109 and two million rows in one millisecond."""
+
+
+class UnitKey(NamedTuple):
+    """Which unit; the lease's attempt says whose."""
+
+    job_id: UUID
+    item: int
+    chunk: int
+
+    @classmethod
+    def of(cls, lease: Lease) -> Self:
+        return cls(lease.job_id, lease.item, lease.chunk)
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """What the database answers to a beat; leases in neither set go on."""
+
+    lost: frozenset[UnitKey]
+    """Taken away: stop, a commit would be refused."""
+    cancelled: frozenset[UnitKey]
+    """Their job was cancelled: stop and release."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSummary:
+    """The queue at a glance, for metrics and autoscaling."""
+
+    ready: int
+    """Claimable now or after their backoff."""
+    leased: int
+    quarantined: int
+    oldest_ready_seconds: float
+    """How long the oldest claimable unit has waited; 0.0 with none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCount:
+    """How often a label occurs in a job."""
+
+    label: str
+    detections: int
+    items: int
+    """Items with at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionFilter:
+    """Which detections; None doesn't restrict.
+
+    With `job_id` they come in the job's order: item, chunk, model's order. Without it, newest first.
+    """
+
+    tenant: str = DEFAULT_TENANT
+    job_id: UUID | None = None
+    asset_id: UUID | None = None
+    label: str | None = None
+    min_score: float | None = None
+    """Rows without a score (masks that no detector named) don't pass."""
+    track_id: int | None = None
+    frame_index: int | None = None
+    from_seconds: float | None = None
+    """Place in the video, inclusive."""
+    to_seconds: float | None = None
+    """Place in the video, exclusive."""
+    tag: str | None = None
+    """A tag of the job."""
+    since: float | None = None
+    """Stored at or after, seconds since 1970 by the database's clock."""
+    until: float | None = None
+    """Stored before."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredDetection:
+    """One stored row. Numbers are float32 values in their shortest decimal form."""
+
+    id: int
+    """64 bits: more than JSON numbers hold safely, so send it as text."""
+    job_id: UUID
+    item: int
+    """Position of the asset in the job, from 0."""
+    asset_id: UUID
+    size: ImageSize
+    """Of the upright image."""
+    label: str
+    class_id: int
+    box: tuple[float, float, float, float]
+    """x1, y1, x2, y2 in pixels of the upright image."""
+    score: float | None = None
+    mask: RleMask | None = None
+    """None also when it wasn't asked for."""
+    keypoints: NDArray[np.float32] | None = None
+    """(k, 3): x, y in pixels and the model's score; None also when not asked for."""
+    predicted_iou: float | None = None
+    stability_score: float | None = None
+    frame_index: int | None = None
+    pts_seconds: float | None = None
+    track_id: int | None = None
+    provenance_digest: str | None = None
+
+    @property
+    def stored_at(self) -> float:
+        """Seconds since 1970 by the database's clock, to the millisecond."""
+        return (self.id >> TIME_SHIFT) / 1000
+
+    @property
+    def detection(self) -> Detection:
+        """The model's row again."""
+        return Detection(
+            box=self.box,
+            label=self.label,
+            class_id=self.class_id,
+            score=self.score,
+            mask=self.mask,
+            keypoints=self.keypoints,
+            predicted_iou=self.predicted_iou,
+            stability_score=self.stability_score,
+        )
+
+
+def as_detections(rows: Sequence[StoredDetection]) -> Detections:
+    """The columns that drawing wants, in the order of the rows.
+
+    A column is there when every row has it; keypoints moreover only when all have the same number.
+    """
+    if not rows:
+        return Detections.empty()
+    return Detections(
+        boxes=np.array([row.box for row in rows], np.float32).reshape(-1, 4),
+        labels=tuple(row.label for row in rows),
+        class_ids=np.array([row.class_id for row in rows], np.int64),
+        scores=_numbers([row.score for row in rows]),
+        masks=_masks(rows),
+        keypoints=_keypoints(rows),
+        predicted_iou=_numbers([row.predicted_iou for row in rows]),
+        stability_scores=_numbers([row.stability_score for row in rows]),
+    )
+
+
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float32] | None:
+    if any(value is None for value in values):
+        return None
+    return np.array(values, np.float32)
+
+
+def _masks(rows: Sequence[StoredDetection]) -> tuple[RleMask, ...] | None:
+    masks = tuple(row.mask for row in rows if row.mask is not None)
+    return masks if len(masks) == len(rows) else None
+
+
+def _keypoints(rows: Sequence[StoredDetection]) -> NDArray[np.float32] | None:
+    points = [row.keypoints for row in rows if row.keypoints is not None]
+    if len(points) != len(rows) or len({len(one) for one in points}) != 1:
+        return None
+    return np.stack(points).astype(np.float32)
