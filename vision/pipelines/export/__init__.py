@@ -1,0 +1,1 @@
+"""Results as files other tools read. From frozen values to bytes: no database, no torch."""

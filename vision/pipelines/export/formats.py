@@ -1,0 +1,42 @@
+"""The export formats by name."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from vision.errors import FieldError, InvalidRequest
+from vision.pipelines.export.coco import write_coco
+from vision.pipelines.export.csv import write_csv
+from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.jsonl import write_jsonl
+from vision.pipelines.export.parquet import write_parquet
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """One way to write findings. `write` needs no more of the file than to be writable."""
+
+    name: str
+    media_type: str
+    extension: str
+    """With its dot."""
+    write: Callable[[Findings, BinaryIO], None]
+
+
+FORMATS: Mapping[str, ExportFormat] = {
+    one.name: one
+    for one in (
+        ExportFormat("coco", "application/json", ".json", write_coco),
+        ExportFormat("jsonl", "application/x-ndjson", ".jsonl", write_jsonl),
+        ExportFormat("csv", "text/csv; charset=utf-8", ".csv", write_csv),
+        ExportFormat("parquet", "application/vnd.apache.parquet", ".parquet", write_parquet),
+    )
+}
+
+
+def export_format(name: str) -> ExportFormat:
+    """Raises InvalidRequest naming `format`."""
+    if name not in FORMATS:
+        detail = f"no format {name!r}; there are {', '.join(FORMATS)}"
+        raise InvalidRequest(detail, (FieldError("format", detail),))
+    return FORMATS[name]
