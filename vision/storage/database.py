@@ -3,14 +3,25 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, literal_column, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.types import Double
 
 from vision.errors import InvalidRequest, StorageFull, StorageUnavailable
+from vision.storage.tables import tenants
 
 BUSY_SECONDS = 20
 """How long SQLite waits for another writer."""
@@ -27,10 +38,10 @@ SQLITE_NOW = "((julianday('now') - 2440587.5) * 86400.0)"
 
 
 class Database:
-    """Thread-safe. Times are seconds since 1970 by the database's own clock: workers' clocks lie."""
+    """Thread-safe. Times are seconds since 1970 by the database's clock: workers' clocks lie."""
 
     def __init__(self, url: str) -> None:
-        """`sqlite:///PATH` or `postgresql://…`. Connects lazily. Raises InvalidRequest for others."""
+        """`sqlite:///PATH` or `postgresql://…`, else InvalidRequest. Connects lazily."""
         address = _parse(url)
         self.is_postgresql = address.get_backend_name() == "postgresql"
         self.engine = _postgresql(address) if self.is_postgresql else _sqlite(address)
@@ -60,11 +71,14 @@ class Database:
     def now(self) -> float:
         """The database's clock."""
         with self.read() as connection:
-            return float(connection.execute(text(f"select {self.now_sql}")).scalar_one())
+            return float(connection.execute(select(self.now_sql)).scalar_one())
 
     def check(self) -> None:
-        """Raises StorageUnavailable unless a transaction can be written and rolled back."""
-        raise NotImplementedError
+        """Raises StorageUnavailable unless a row can be written; it is rolled back."""
+        with _translated(), self.engine.connect() as connection:
+            connection.execution_options(**{WRITE_OPTION: True})
+            connection.execute(insert(tenants).values(id=f"check-{uuid4()}"))
+            connection.rollback()
 
     def close(self) -> None:
         """Closes idle connections; the object opens new ones when used again."""
@@ -136,6 +150,9 @@ def _begin_sqlite(connection: Connection) -> None:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except (DataError, UnicodeEncodeError, OverflowError) as error:
+        # A NUL in a text, a number beyond 64 bits: values from outside that no column can hold.
+        raise InvalidRequest("a value can't be stored or searched for") from error
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         if _is_full(error):
             raise StorageFull("the database's disk is full") from error
