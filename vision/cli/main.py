@@ -1,0 +1,62 @@
+"""`vision`: every command by name, and where it lives."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar
+
+import typer
+
+from vision import __version__
+from vision.cli.lazy import LazyCommand, LazyGroup
+from vision.cli.output import out
+
+COMMANDS: Mapping[str, LazyCommand] = {
+    "up": LazyCommand("vision.cli.up:up", "The whole service on this machine; Ctrl-C drains."),
+    "batch": LazyCommand("vision.cli.batch.command:batch", "Every picture in a folder."),
+    "analyze": LazyCommand("vision.cli.analyze:analyze", "One picture, here and now."),
+    "jobs": LazyCommand("vision.cli.jobs:app", "The jobs of a server."),
+    "detections": LazyCommand(
+        "vision.cli.detections:detections", "What was found, by label, score, asset, tag and time."
+    ),
+    "export": LazyCommand(
+        "vision.cli.export:export", "A job's results as COCO, JSON lines, CSV or Parquet."
+    ),
+    "models": LazyCommand("vision.cli.models:app", "Models, and where their weights are."),
+    "api": LazyCommand("vision.cli.api:api", "The REST service on its own, until SIGTERM."),
+    "worker": LazyCommand(
+        "vision.cli.worker:worker",
+        "One worker, until SIGTERM: one per GPU, or one for the CPU.",
+    ),
+    "tick": LazyCommand(
+        "vision.cli.tick:tick",
+        "Repair what died and wake workers, until SIGTERM; any number may run.",
+    ),
+    "migrate": LazyCommand(
+        "vision.cli.migrate:migrate",
+        "Bring the database to the newest schema; safe at any time, also twice at once.",
+    ),
+}
+
+
+class VisionCommands(LazyGroup):
+    """The commands of `vision`."""
+
+    table: ClassVar[Mapping[str, LazyCommand]] = COMMANDS
+
+
+app = typer.Typer(
+    cls=VisionCommands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+VersionOption = Annotated[bool, typer.Option("--version", is_eager=True, help="Say it and end.")]
+
+
+@app.callback(invoke_without_command=True)
+def vision(context: typer.Context, *, version: VersionOption = False) -> None:
+    """Structured, queryable detections from pictures, on your own machines."""
+    if version:
+        out().print(f"vision-service {__version__}")
+        raise typer.Exit
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,53 @@
+"""What the command line prints: results on standard output, everything else on standard error."""
+
+import sys
+from collections.abc import Iterable, Sequence
+
+import orjson
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from vision.cli.problems import ServerRefused
+from vision.errors import InvalidRequest
+
+
+def out() -> Console:
+    """Standard output, for tables and sentences that are the answer."""
+    return Console(soft_wrap=True, highlight=False)
+
+
+def notes() -> Console:
+    """Standard error, for progress and remarks: never in the way of `> file` or `| jq`."""
+    return Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """One indented JSON document."""
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
+    print_bytes(text + b"\n")
+
+
+def print_bytes(text: bytes) -> None:
+    """As they are, to standard output."""
+    sys.stdout.buffer.write(text)
+    sys.stdout.buffer.flush()
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table that never cuts a value: identifiers are there to be copied."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def complain(error: Exception) -> None:
+    """One sentence, and one line for every wrong field."""
+    console = notes()
+    console.print(f"[bold red]error:[/] {escape(str(error))}")
+    if isinstance(error, InvalidRequest | ServerRefused):
+        for wrong in error.errors:
+            console.print(f"  {escape(wrong.field)}: {escape(wrong.detail)}")
