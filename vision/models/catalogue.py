@@ -1,0 +1,143 @@
+"""The catalogue: every model that can be named, ours from data and the user's own. No torch.
+
+catalogue = Catalogue.load(models_dir / "catalogue.yaml")
+catalogue["sam_vit_b"].license
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from vision.errors import UnknownModel
+from vision.models.checksums import read_sums
+from vision.models.own_models import OwnModel, read_own_models
+from vision.models.spec import ModelSpec, Task, WeightsSpec
+
+LISTED = Path(__file__).with_name("catalogue.yaml")
+SHIPPED = Path(__file__).with_name("shipped")
+"""Weights that are part of the package, with their SHA256SUMS."""
+MIB = 1024 * 1024
+
+
+class Catalogue:
+    """Model specifications by name.
+
+    The user's file is read again when it changes: a model added by the command line is known
+    to a running service.
+    """
+
+    def __init__(self, own_file: Path | None = None) -> None:
+        self._own_file = own_file
+        self._own_version = _version(own_file)
+        self._specs = _all_specs(own_file)
+
+    @classmethod
+    def load(cls, own_file: Path | None = None) -> "Catalogue":
+        """Ours and, if the file exists, the user's own. Raises OperatorError if it is broken."""
+        return cls(own_file)
+
+    @property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """All models, ours first."""
+        return tuple(self._current().values())
+
+    def __getitem__(self, name: str) -> ModelSpec:
+        """Raises UnknownModel, with similar names if there are any."""
+        specs = self._current()
+        if name not in specs:
+            raise UnknownModel(f"no model is named {name!r}{_suggestion(name, specs)}")
+        return specs[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._current()
+
+    def _current(self) -> Mapping[str, ModelSpec]:
+        version = _version(self._own_file)
+        if version != self._own_version:
+            self._specs = _all_specs(self._own_file)
+            self._own_version = version
+        return self._specs
+
+
+@cache
+def listed_specs() -> Mapping[str, ModelSpec]:
+    """The models that come with the product, by name."""
+    data = yaml.safe_load(LISTED.read_text(encoding="utf-8"))
+    return MappingProxyType({name: _listed(name, data) for name in data["models"]})
+
+
+def _version(own_file: Path | None) -> tuple[int, int] | None:
+    if own_file is None or not own_file.is_file():
+        return None
+    facts = own_file.stat()
+    return facts.st_mtime_ns, facts.st_size
+
+
+def _all_specs(own_file: Path | None) -> Mapping[str, ModelSpec]:
+    listed = {name: _with_shipped_hash(spec) for name, spec in listed_specs().items()}
+    own = {} if own_file is None else read_own_models(own_file, known=frozenset(listed))
+    return listed | {name: _own(name, model, listed[model.like]) for name, model in own.items()}
+
+
+def _with_shipped_hash(spec: ModelSpec) -> ModelSpec:
+    if not spec.weights.shipped:
+        return spec
+    file = SHIPPED / spec.weights.file
+    weights = replace(
+        spec.weights,
+        sha256=read_sums(SHIPPED).get(spec.weights.file),
+        size_bytes=file.stat().st_size if file.is_file() else None,
+    )
+    return replace(spec, weights=weights)
+
+
+def _listed(name: str, data: Mapping[str, Any]) -> ModelSpec:
+    entry = data["models"][name]
+    family = data["families"][entry["family"]]
+    return ModelSpec(
+        name=name,
+        family=entry["family"],
+        builder=name,
+        tasks=frozenset(Task(task) for task in entry["tasks"]),
+        weights=_weights(entry["weights"]),
+        license=family["license"],
+        labels=tuple(data["labels"][entry["labels"]]) if "labels" in entry else (),
+        input=data["inputs"][entry["input"]],
+        intended_use=family["intended_use"],
+        limits=family["limits"],
+        everything_defaults=MappingProxyType(entry.get("everything_defaults", {})),
+        keypoint_names=tuple(data["keypoints"][entry["keypoints"]]) if "keypoints" in entry else (),
+        metrics=MappingProxyType(entry.get("metrics", {})),
+    )
+
+
+def _weights(entry: Mapping[str, Any]) -> WeightsSpec:
+    known = {key: value for key, value in entry.items() if key not in ("size_mib", "file")}
+    if "size_mib" in entry:
+        known["size_bytes"] = round(entry["size_mib"] * MIB)
+    return WeightsSpec(entry.get("file") or entry["url"].rsplit("/", 1)[1], **known)
+
+
+def _own(name: str, model: OwnModel, like: ModelSpec) -> ModelSpec:
+    return replace(
+        like,
+        name=name,
+        weights=WeightsSpec(model.file, sha256=model.sha256, size_bytes=model.size_bytes),
+        license=f"your own weights, for the network of {like.name} ({like.license})",
+        labels=model.labels,
+        intended_use="What it was fine-tuned for.",
+        limits="Yours to know: nothing about these weights was measured here.",
+        metrics=MappingProxyType({}),
+        like=like.name,
+    )
+
+
+def _suggestion(name: str, specs: Mapping[str, ModelSpec]) -> str:
+    similar = get_close_matches(name, specs, n=3)
+    return f"; did you mean {' or '.join(similar)}?" if similar else ""

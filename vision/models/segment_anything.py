@@ -1,0 +1,187 @@
+"""segment-anything 1.0: masks of boxes, of points and of everything.
+
+The image is embedded once; every prompt asks that embedding again. Results are those of
+upstream's `SamPredictor` and `SamAutomaticMaskGenerator` on the same network.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamAutomaticMaskGenerator, SamPredictor
+from segment_anything.modeling import Sam
+from segment_anything.utils.amg import batched_mask_to_box
+from segment_anything.utils.transforms import ResizeLongestSide
+from torch import Tensor, nn
+
+from vision.domain.detections import Detections
+from vision.domain.image import ImageSize, RgbImage
+from vision.domain.mask import RleMask
+from vision.domain.prompt import Prompts
+from vision.models.base import (
+    EverythingOptions,
+    ImageEmbedding,
+    MaskGenerator,
+    ModelIdentity,
+    PromptedMasks,
+    PromptSegmenter,
+)
+from vision.models.device import Placement
+from vision.models.mask_results import everything, joined, no_masks
+from vision.models.state import memory_bytes
+
+BOXES_PER_DECODE = 32
+"""The decoder copies the image's features for every box: 32 are 134 MB for sam_vit_*."""
+VALUES_AT_ONCE = 2**26
+"""Mask values at full resolution in memory at a time: 256 MB of float32."""
+EVERYTHING_VALUES_AT_ONCE = 2**28
+"""The same inside upstream's generator, which needs about three times as much as it holds."""
+MASKS_PER_POINT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Features:
+    """What the image encoder said."""
+
+    tensor: Tensor
+    scaled: tuple[int, int]
+    """Height and width of the picture that the encoder saw."""
+
+
+class SegmentAnything(PromptSegmenter, MaskGenerator):
+    """A segment-anything network with any image encoder."""
+
+    def __init__(self, network: Sam, *, identity: ModelIdentity) -> None:
+        super().__init__(identity, memory_bytes=memory_bytes(network))
+        placement = Placement(identity.device, identity.precision)
+        network.image_encoder = _Encoder(network.image_encoder, placement)
+        self._network = network.to(identity.device).eval()
+        self._resize = ResizeLongestSide(network.image_encoder.img_size)
+
+    def _embed(self, image: RgbImage) -> ImageEmbedding:
+        size = ImageSize.of(image)
+        if self._is_sliver(size):
+            return ImageEmbedding(size, self.identity, features=None)
+        predictor = SamPredictor(self._network)
+        with torch.inference_mode():
+            predictor.set_image(image)
+        features = _Features(predictor.features, predictor.input_size)
+        return ImageEmbedding(size, self.identity, features)
+
+    def _segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
+        features = embedding.features
+        if not isinstance(features, _Features):
+            return no_masks(prompts.objects, embedding.size)
+        with torch.inference_mode():
+            parts = [
+                self._read_out(low, predicted_iou, features, embedding.size)
+                for low, predicted_iou in self._decoded(features, prompts, embedding.size)
+            ]
+        return joined(parts)
+
+    def _decoded(
+        self, features: _Features, prompts: Prompts, size: ImageSize
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Small mask logits (n, 1, h, w) and predicted IoU (n, 1): points' object, then boxes."""
+        if len(prompts.points):
+            yield self._of_points(features, prompts.points, size)
+        shape = (size.height, size.width)
+        for start in range(0, len(prompts.boxes), BOXES_PER_DECODE):
+            boxes = self._resize.apply_boxes(prompts.boxes[start : start + BOXES_PER_DECODE], shape)
+            yield self._decode(features, boxes=self._tensor(boxes))
+
+    def _of_points(
+        self, features: _Features, points: NDArray[np.float32], size: ImageSize
+    ) -> tuple[Tensor, Tensor]:
+        """One click can mean three things: then the mask that the network trusts most."""
+        places = self._resize.apply_coords(points[:, :2], (size.height, size.width))
+        labels = torch.as_tensor(points[:, 2], dtype=torch.int, device=self._network.device)
+        one_click = len(points) == 1
+        low, predicted_iou = self._decode(
+            features, points=(self._tensor(places)[None], labels[None]), several=one_click
+        )
+        best = predicted_iou.argmax(dim=1)
+        return low[:, best], predicted_iou[:, best]
+
+    def _decode(
+        self,
+        features: _Features,
+        *,
+        points: tuple[Tensor, Tensor] | None = None,
+        boxes: Tensor | None = None,
+        several: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        encoder = self._network.prompt_encoder
+        sparse, dense = encoder(points=points, boxes=boxes, masks=None)
+        low, predicted_iou = self._network.mask_decoder(
+            image_embeddings=features.tensor,
+            image_pe=encoder.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
+            multimask_output=several,
+        )
+        return low, predicted_iou
+
+    def _read_out(
+        self, low: Tensor, predicted_iou: Tensor, features: _Features, size: ImageSize
+    ) -> PromptedMasks:
+        """Full-size masks of small logits, a few at a time."""
+        parts = [
+            self._full_size(some, features, size)
+            for some in torch.split(low, max(1, VALUES_AT_ONCE // size.pixels))
+        ]
+        return PromptedMasks(
+            masks=tuple(mask for masks, _ in parts for mask in masks),
+            boxes=np.concatenate([boxes for _, boxes in parts]),
+            predicted_iou=predicted_iou[:, 0].cpu().numpy(),
+        )
+
+    def _full_size(
+        self, low: Tensor, features: _Features, size: ImageSize
+    ) -> tuple[tuple[RleMask, ...], NDArray[np.float32]]:
+        logits = self._network.postprocess_masks(low, features.scaled, (size.height, size.width))
+        bitmaps = logits[:, 0] > self._network.mask_threshold
+        boxes = batched_mask_to_box(bitmaps).float().cpu().numpy()
+        return RleMask.from_bitmaps(bitmaps.cpu().numpy()), boxes
+
+    def _generate(self, image: RgbImage, options: EverythingOptions) -> Detections:
+        size = ImageSize.of(image)
+        if self._is_sliver(size):
+            return everything([])
+        generator = SamAutomaticMaskGenerator(
+            self._network, **asdict(_affordable(options, size)), output_mode="coco_rle"
+        )
+        with torch.inference_mode():
+            return everything(generator.generate(image))
+
+    def _is_sliver(self, size: ImageSize) -> bool:
+        """Whether the encoder would see less than one pixel across: upstream fails on these."""
+        long_side = self._resize.target_length
+        seen = self._resize.get_preprocess_shape(size.height, size.width, long_side)
+        return bool(min(seen) < 1)
+
+    def _tensor(self, numbers: NDArray[np.floating]) -> Tensor:
+        return torch.as_tensor(numbers, dtype=torch.float, device=self._network.device)
+
+
+class _Encoder(nn.Module):
+    """The image encoder in the wanted precision: the only part of a SAM that bears another."""
+
+    def __init__(self, encoder: nn.Module, placement: Placement) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.img_size = encoder.img_size  # upstream reads this name
+        self._placement = placement
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        with self._placement.autocast():
+            features: Tensor = self.encoder(pixels)
+        return features.float()
+
+
+def _affordable(options: EverythingOptions, size: ImageSize) -> EverythingOptions:
+    """With fewer points per batch on large images: memory is bounded, the result is the same."""
+    points = max(1, EVERYTHING_VALUES_AT_ONCE // (MASKS_PER_POINT * size.pixels))
+    return replace(options, points_per_batch=min(options.points_per_batch, points))
