@@ -1,0 +1,1 @@
+"""What `vision doctor` looks at; each file one kind of thing."""
