@@ -75,7 +75,9 @@ class Client:
 
     def upload(self, file: Path, *, filename: str) -> Any:
         """The asset of this file: the same bytes give the same asset, so repeating is harmless."""
-        headers = {"X-Filename": filename.encode("utf-8", "replace").decode("latin-1")}
+        # Bytes, because HTTP libraries take text headers for ASCII; no control characters.
+        name = "".join(letter if letter.isprintable() else "\ufffd" for letter in filename)
+        headers = {"X-Filename": name.encode()}
         return self._repeated("POST", "/assets", file=file, headers=headers).json()
 
     def items(self, path: str, query: Query | None = None) -> Iterator[Any]:

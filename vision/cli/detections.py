@@ -28,6 +28,7 @@ def detections(
 ) -> None:
     """What was found, by label, score, asset, tag and time."""
     query: Query = {
+        "job_id": job,
         "label": label,
         "min_score": min_score,
         "asset_id": asset,
@@ -36,9 +37,8 @@ def detections(
         "until": until,
         "include": "mask,keypoints" if masks else None,
     }
-    path = "/detections" if job is None else f"/jobs/{job}/detections"
     with Client(server) as client:
-        found = client.first_items(path, query, limit=limit)
+        found = client.first_items("/detections", query, limit=limit)
     if as_json:
         print_json({"items": found})
         return

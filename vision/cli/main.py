@@ -51,7 +51,7 @@ VersionOption = Annotated[bool, typer.Option("--version", is_eager=True, help="S
 
 
 @app.callback(invoke_without_command=True)
-def vision(context: typer.Context, *, version: VersionOption = False) -> None:
+def vision(*, version: VersionOption = False) -> None:
     """Structured, queryable detections from pictures, on your own machines."""
     if version:
         out().print(f"vision-service {__version__}")

@@ -22,10 +22,14 @@ def notes() -> Console:
     return Console(stderr=True, soft_wrap=True, highlight=False)
 
 
+def json_text(value: object) -> bytes:
+    """One indented document and a line feed."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
 def print_json(value: object) -> None:
     """One indented JSON document."""
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY)
-    print_bytes(text + b"\n")
+    print_bytes(json_text(value))
 
 
 def print_bytes(text: bytes) -> None:

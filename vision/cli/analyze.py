@@ -1,0 +1,126 @@
+"""`vision analyze`: one picture, here and now, without a database."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vision.cli.batch.folder import sha256_of
+from vision.cli.client import JsonOption
+from vision.cli.configuration import read_settings
+from vision.cli.files import replacing
+from vision.cli.output import out, print_json, print_table
+from vision.cli.pipeline_file import PipelineOption, pipeline_from
+from vision.domain.detections import Detection, Detections
+from vision.domain.media import MediaFacts
+from vision.domain.provenance import Provenance
+from vision.engine.parts import decode_limits, models_dir
+from vision.errors import InvalidRequest
+from vision.media.decode_process import DecodeProcess
+from vision.media.overlay import Overlay
+from vision.models.catalogue import Catalogue
+from vision.models.own_models import OWN_CATALOGUE
+from vision.models.pool import ModelPool
+from vision.models.weights import WeightsStore
+from vision.pipelines.export.findings import detection_json, media_json
+from vision.pipelines.image import ImagePipeline
+from vision.pipelines.named import resolve
+from vision.pipelines.plan import check
+from vision.settings import Settings
+
+
+def analyze(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture.")],
+    *,
+    pipeline: PipelineOption,
+    picture: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Annotated picture; default: FILE's name.annotated.jpg."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """One picture, here and now.
+
+    Prints a table and writes the annotated picture; with --json prints everything, masks too,
+    and draws only when --out is given.
+    """
+    if not file.is_file():
+        raise InvalidRequest(f"there is no file {file}")
+    settings = read_settings()
+    with DecodeProcess(decode_limits(settings)) as decoder:
+        found = _analyzed(file, pipeline_from(pipeline), decoder, settings)
+        if picture is None and not as_json:
+            picture = Path(f"{file.stem}.annotated.jpg")
+        if picture is not None:
+            _draw(file, found.detections, decoder, picture)
+    if as_json:
+        print_json(_result_json(file, found))
+        return
+    _print(found, picture)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    detections: Detections
+    facts: MediaFacts
+    provenance: Provenance
+
+
+def _analyzed(file: Path, asked: object, decoder: DecodeProcess, settings: Settings) -> _Found:
+    folder = models_dir(settings)
+    catalogue = Catalogue.load(folder / OWN_CATALOGUE)
+    document = resolve(asked)
+    check(document, catalogue)
+    # Before the models: a file that can't be read is known in milliseconds.
+    decoded = decoder.decode(file)
+    pool = ModelPool(
+        catalogue,
+        WeightsStore(folder),
+        device=settings.device,
+        precision=settings.precision,
+        memory_bytes=settings.model_memory_bytes,
+    )
+    pipeline = ImagePipeline(document, pool)
+    return _Found(pipeline.run([decoded.image])[0], decoded.facts, pipeline.provenance)
+
+
+def _draw(file: Path, detections: Detections, decoder: DecodeProcess, picture: Path) -> None:
+    is_png = picture.suffix.lower() == ".png"
+    media_type = "image/png" if is_png else "image/jpeg"
+    drawn = decoder.annotate(file, Overlay(detections), media_type)
+    with replacing(picture) as target:
+        target.write(drawn)
+
+
+def _result_json(file: Path, found: _Found) -> dict[str, object]:
+    return {
+        "filename": file.name,
+        "sha256": sha256_of(file),
+        "media": media_json(found.facts),
+        "warnings": list(found.facts.warnings),
+        "counts": found.detections.label_counts(),
+        "items": [detection_json(detection) for detection in found.detections],
+        "provenance": found.provenance.to_json() | {"digest": found.provenance.digest},
+    }
+
+
+def _print(found: _Found, picture: Path | None) -> None:
+    columns = ("label", "score", "predicted IoU", "x1 y1 x2 y2", "mask pixels")
+    print_table(columns, [_row(detection) for detection in found.detections])
+    counts = ", ".join(
+        f"{count} {label}" for label, count in found.detections.label_counts().items()
+    )
+    console = out()
+    console.print(f"found: {counts or 'nothing'}", markup=False)
+    console.print(f"picture: {picture}", markup=False)
+
+
+def _row(found: Detection) -> tuple[object, ...]:
+    box = " ".join(f"{value:.1f}" for value in found.box)
+    pixels = None if found.mask is None else found.mask.area
+    return found.label, _short(found.score), _short(found.predicted_iou), box, pixels
+
+
+def _short(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

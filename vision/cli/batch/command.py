@@ -1,0 +1,115 @@
+"""`vision batch`: a whole folder, here or on a server."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vision.cli import exits
+from vision.cli.batch.backend import Backend
+from vision.cli.batch.carry_out import BatchOrder, BatchOutcome, carry_out
+from vision.cli.batch.folder import FolderContent, look_into
+from vision.cli.batch.output_folder import OutputFolder, held
+from vision.cli.batch.server import ServerBackend
+from vision.cli.client import Client, JsonOption
+from vision.cli.lazy import load
+from vision.cli.output import notes, out, print_json
+from vision.cli.pipeline_file import PipelineOption, pipeline_from
+from vision.errors import CallerError
+
+LOCAL_BACKEND = "vision.cli.batch.local:local_backend"
+"""By name, because it needs torch and the client of a server doesn't."""
+MAX_ERRORS_SHOWN = 20
+MAX_LABELS_SHOWN = 8
+
+
+class NothingToDo(CallerError):
+    """The folder has no picture."""
+
+    code = "nothing_to_do"
+
+
+def batch(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Or one file.")],
+    *,
+    pipeline: PipelineOption,
+    output: Annotated[Path, typer.Option("--out", "-o", help="Where everything goes.")],
+    server: Annotated[
+        str | None, typer.Option(help="Let this server do the work; default: this machine.")
+    ] = None,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Draw what was found.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Subfolders too.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Every picture in a folder; interrupted, the same command goes on where it was.
+
+    Ends with 0 when every file has results, 3 when some have an error instead, 1 when all have.
+    """
+    asked = pipeline_from(pipeline)
+    content = _content(folder, recursive=recursive, leave_out=output)
+    with held(output) as place:
+        order = BatchOrder(folder, content, place, annotate)
+        try:
+            with _backend(asked, place, server=server) as backend:
+                outcome = carry_out(order, backend)
+        except KeyboardInterrupt as error:
+            notes().print(f"interrupted; run the same command again to go on in {output}")
+            raise typer.Exit(exits.INTERRUPTED) from error
+    if as_json:
+        print_json(outcome.summary)
+    else:
+        _report(outcome, order)
+    raise typer.Exit(outcome.tally.exit_code)
+
+
+def _content(folder: Path, *, recursive: bool, leave_out: Path) -> FolderContent:
+    content = look_into(folder, recursive=recursive, leave_out=leave_out)
+    if not content.found:
+        skipped = sum(content.skipped.values())
+        hint = "" if recursive else "; --recursive looks into subfolders too"
+        raise NothingToDo(f"no picture in {folder} ({skipped} other files){hint}")
+    return content
+
+
+@contextmanager
+def _backend(asked: object, place: OutputFolder, *, server: str | None) -> Iterator[Backend]:
+    if server is None:
+        with load(LOCAL_BACKEND)(asked, place) as backend:
+            yield backend
+        return
+    with Client(server) as client:
+        yield ServerBackend(client, asked, place)
+
+
+def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
+    tally, facts = outcome.tally, outcome.facts
+    done = tally.files - len(tally.errors)
+    _say(f"{done} of {tally.files} files done ({facts.reused} of them before this run)")
+    found = tally.labels.most_common(MAX_LABELS_SHOWN)
+    _say(f"{tally.detections} detections: {_listed(found)}")
+    if facts.skipped:
+        _say(f"skipped, no pictures: {_listed(facts.skipped.items())}")
+    _complain(tally.errors, "")
+    _complain(facts.picture_errors, "not drawn: ")
+    _say(f"results in {order.place.results}, summary in {order.place.summary}")
+    if order.annotate:
+        _say(f"{facts.pictures} annotated pictures in {order.place.pictures}")
+
+
+def _listed(counts: Iterable[tuple[str, int]]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts) or "none"
+
+
+def _complain(errors: Iterable[Mapping[str, str]], prefix: str) -> None:
+    errors = list(errors)
+    for error in errors[:MAX_ERRORS_SHOWN]:
+        line = f"{error['file']}: {prefix}{error['detail']} ({error['code']})"
+        notes().print(line, markup=False)
+    if len(errors) > MAX_ERRORS_SHOWN:
+        notes().print(f"… and {len(errors) - MAX_ERRORS_SHOWN} more, all in summary.json")
+
+
+def _say(sentence: str) -> None:
+    out().print(sentence, markup=False)

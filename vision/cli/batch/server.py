@@ -1,0 +1,134 @@
+"""A batch on a server: files uploaded, jobs submitted and watched, results fetched."""
+
+import hashlib
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vision.cli.batch.backend import BadFile, EarlierWork, FileResult, HashedFile, JobProgress
+from vision.cli.batch.output_folder import OutputFolder
+from vision.cli.batch.permanent import PERMANENT_CODES
+from vision.cli.batch.server_record import ServerRecord
+from vision.cli.client import Client
+from vision.cli.files import replacing
+from vision.cli.problems import NOT_FOUND, ServerRefused
+from vision.domain.provenance import canonical_json
+from vision.domain.states import JobState
+
+FILE_STATUSES = (400, 413, 415, 422)
+"""With these the server refuses the file, not us."""
+RECORD = "server.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """One job's `jsonl` export on disk, and where each asset's line is."""
+
+    path: Path
+    offset_by_asset: Mapping[str, int]
+
+    def document(self, asset: str) -> dict[str, Any]:
+        with self.path.open("rb") as file:
+            file.seek(self.offset_by_asset[asset])
+            document: dict[str, Any] = orjson.loads(file.readline())
+        return document
+
+
+class ServerBackend:
+    """The server's own ids. Doesn't close the client."""
+
+    def __init__(self, client: Client, pipeline: object, output: OutputFolder) -> None:
+        self._client = client
+        self.pipeline = pipeline
+        self._folder = output.state
+        self.pipeline_sha256 = hashlib.sha256(canonical_json(pipeline)).hexdigest()
+        self._record = ServerRecord(
+            output.state / RECORD, server=client.server, pipeline_sha256=self.pipeline_sha256
+        )
+        self._exports: dict[str, _Lines] = {}
+        self._lock = threading.Lock()
+
+    def earlier_work(self) -> EarlierWork:
+        job_of: dict[str, str] = {}
+        open_jobs = []
+        for job, assets in self._record.assets_by_job.items():
+            try:
+                found = self._client.get(f"/jobs/{job}")
+            except ServerRefused as error:
+                if error.status != NOT_FOUND:
+                    raise
+                continue
+            if not JobState(found["state"]).is_final:
+                open_jobs.append(job)
+                job_of.update(dict.fromkeys(assets, job))
+                continue
+            job_of.update(dict.fromkeys(self._settled(job), job))
+        return EarlierWork(job_of, tuple(open_jobs))
+
+    def asset_of(self, file: HashedFile) -> str:
+        known = self._record.asset_by_sha256.get(file.sha256)
+        if known is not None:
+            return known
+        try:
+            asset = str(self._client.upload(file.found.path, filename=file.found.name)["id"])
+        except ServerRefused as error:
+            if error.status not in FILE_STATUSES:
+                raise
+            raise BadFile(error.problem_code, str(error)) from error
+        self._record.add_asset(file.sha256, asset)
+        return asset
+
+    def submit(self, assets: Sequence[str]) -> str:
+        request = {"asset_ids": list(assets), "pipeline": self.pipeline}
+        # A run with the same assets left to do is the same request, however often it is sent;
+        # after jobs that failed it is another one.
+        key = canonical_json([request, list(self._record.assets_by_job)])
+        job = self._client.post("/jobs", request, idempotency_key=hashlib.sha256(key).hexdigest())
+        self._record.add_job(job["id"], assets)
+        return str(job["id"])
+
+    def progress(self, job: str) -> JobProgress:
+        found = self._client.get(f"/jobs/{job}")
+        return JobProgress(found["progress"]["done"], JobState(found["state"]).is_final)
+
+    def result(self, file: HashedFile, *, asset: str, job: str) -> FileResult:
+        document = self._lines_of(job).document(asset)
+        draw = partial(self._annotated, job, asset) if document["error"] is None else None
+        return FileResult(file.found.name, file.sha256, document, draw)
+
+    def _settled(self, job: str) -> list[str]:
+        """Assets that need no other try: with results, or with an error of the file itself."""
+        return [
+            item["asset_id"]
+            for item in self._client.items(f"/jobs/{job}/items")
+            if item["state"] == "done"
+            or (item["error"] is not None and item["error"]["code"] in PERMANENT_CODES)
+        ]
+
+    def _annotated(self, job: str, asset: str) -> bytes:
+        picture = BytesIO()
+        self._client.download(f"/jobs/{job}/items/{asset}/annotated", {"format": "jpeg"}, picture)
+        return picture.getvalue()
+
+    def _lines_of(self, job: str) -> _Lines:
+        with self._lock:
+            if job not in self._exports:
+                self._exports[job] = self._fetched(job)
+            return self._exports[job]
+
+    def _fetched(self, job: str) -> _Lines:
+        path = self._folder / f"{job}.jsonl"
+        with replacing(path) as file:
+            self._client.download(f"/jobs/{job}/export", {"format": "jsonl"}, file)
+        offsets, offset = {}, 0
+        with path.open("rb") as file:
+            for line in file:
+                offsets[orjson.loads(line)["asset_id"]] = offset
+                offset += len(line)
+        return _Lines(path, offsets)
