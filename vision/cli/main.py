@@ -34,6 +34,9 @@ COMMANDS: Mapping[str, LazyCommand] = {
         "vision.cli.migrate:migrate",
         "Bring the database to the newest schema; safe at any time, also twice at once.",
     ),
+    "doctor": LazyCommand(
+        "vision.cli.doctor:doctor", "What is missing on this machine, and what to do about it."
+    ),
 }
 
 

@@ -49,7 +49,7 @@ def list_models(*, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({"items": [_summary(spec, weights) for spec in catalogue.specs]})
         return
-    columns = ("model", "tasks", "MB", "weights", "license")
+    columns = ("model", "tasks", "MiB", "weights", "license")
     print_table(columns, [_row(spec, weights) for spec in catalogue.specs])
 
 
@@ -119,7 +119,8 @@ def _row(spec: ModelSpec, weights: WeightsStore) -> tuple[object, ...]:
     size = spec.weights.size_bytes
     where = "here" if weights.is_present(spec) else "missing"
     mebibytes = None if size is None else f"{size / MIB:.1f}"
-    return spec.name, ", ".join(sorted(spec.tasks)), mebibytes, where, spec.license
+    license_name = spec.license.partition(" (")[0]
+    return spec.name, ", ".join(sorted(spec.tasks)), mebibytes, where, license_name
 
 
 def _summary(spec: ModelSpec, weights: WeightsStore) -> dict[str, object]:

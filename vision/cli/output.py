@@ -11,6 +11,9 @@ from rich.table import Table
 from vision.cli.problems import ServerRefused
 from vision.errors import InvalidRequest
 
+PIPE_WIDTH = 10_000
+"""Columns: more than any row has."""
+
 
 def out() -> Console:
     """Standard output, for tables and sentences that are the answer."""
@@ -39,13 +42,15 @@ def print_bytes(text: bytes) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table that never cuts a value: identifiers are there to be copied."""
+    """A table that never cuts a value; the first column is never folded either: it is copied."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
         table.add_row(*("" if cell is None else escape(str(cell)) for cell in row))
-    Console(highlight=False).print(table)
+    # In a pipe nothing is folded: `grep` and `awk` want one row in one line.
+    width = None if sys.stdout.isatty() else PIPE_WIDTH
+    Console(highlight=False, width=width).print(table)
 
 
 def complain(error: Exception) -> None:
