@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import redis
 from kombu import Connection
+from patience import wait_until
 
-from tests.ops.test_supervisor import wait_until
 from vision.cli.service.part import tied_argv
 from vision.cli.service.redis_server import (
     MAX_SOCKET_PATH_BYTES,

@@ -2,7 +2,8 @@
 
 import re
 
-from tests.ops.env_example import EXAMPLE, HEADER, rendered
+from env_example import EXAMPLE, HEADER, rendered
+
 from vision.settings import Settings
 
 

@@ -1,20 +1,17 @@
 """The supervisor with real processes."""
 
-import os
 import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from patience import is_running, wait_until
 
 from vision.cli.service.part import LONGEST_PAUSE_SECONDS, Part, restart_pause_seconds
 from vision.cli.service.supervisor import StopRequests, Supervisor
 
-PATIENCE_SECONDS = 20.0
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 STUBBORN = (
     sys.executable,
@@ -39,7 +36,7 @@ class Heard:
 
 
 def watched(
-    parts: list[Part], enough: Callable[[list[str]], bool], drain_seconds: float = PATIENCE_SECONDS
+    parts: list[Part], enough: Callable[[list[str]], bool], drain_seconds: float = 60
 ) -> tuple[list[str], bool]:
     """What the parts said until `enough`, and whether they then drained."""
     stop = StopRequests()
@@ -143,20 +140,3 @@ def test_parts_die_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
         parent.kill()
 
     wait_until(lambda: not is_running(pid))
-
-
-def wait_until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        if time.monotonic() > deadline:
-            pytest.fail("waited in vain")
-        time.sleep(0.05)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # An orphan whose new parent hasn't reaped it yet is dead nevertheless.
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
