@@ -1,0 +1,1 @@
+"""Scenes the repository renders itself, and the demo models trained on them."""

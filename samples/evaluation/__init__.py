@@ -1,0 +1,1 @@
+"""How good the demo models are on scenes never trained on."""

@@ -1,0 +1,1 @@
+"""Procedural street-yard scenes with exact masks."""

@@ -1,0 +1,1 @@
+"""How the demo models learn: bounded, seeded, resumable."""
