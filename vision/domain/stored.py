@@ -1,4 +1,4 @@
-"""What comes back out of the database: detections as rows, filters, counts, the queue at a glance."""
+"""What comes back out of the database: rows of detections, filters, counts, the queue."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -67,7 +67,7 @@ class LabelCount:
 class DetectionFilter:
     """Which detections; None doesn't restrict.
 
-    With `job_id` they come in the job's order: item, chunk, model's order. Without it, newest first.
+    With `job_id` they come in the job's order (item, chunk, model's order), else newest first.
     """
 
     tenant: str = DEFAULT_TENANT

@@ -1,11 +1,14 @@
 """Column types that mean the same on both databases."""
 
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import JSON, Dialect, LargeBinary, TypeDecorator, Uuid
+from sqlalchemy import JSON, Dialect, LargeBinary, Row, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+"""A row whose columns only its query knows; it never leaves this folder."""
 
 Json = JSON().with_variant(JSONB(), "postgresql")
 

@@ -9,12 +9,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    Table,
     create_engine,
     event,
     insert,
     literal_column,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -67,6 +69,10 @@ class Database:
         """A transaction that only reads. Raises StorageUnavailable."""
         with _translated(), self.engine.connect() as connection, connection.begin():
             yield connection
+
+    def insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """An insert that can say what happens on a conflict."""
+        return postgresql.insert(table) if self.is_postgresql else sqlite.insert(table)
 
     def now(self) -> float:
         """The database's clock."""

@@ -1,14 +1,25 @@
 """Stored detections: pages, streams, counts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Connection, Select, select, tuple_
 
 from vision.domain.job import DEFAULT_TENANT
 from vision.domain.stored import DetectionFilter, LabelCount, StoredDetection
+from vision.storage.columns import AnyRow
 from vision.storage.database import Database
-from vision.storage.pages import Page
+from vision.storage.detection_filters import conditions
+from vision.storage.detection_rows import stored_detection
+from vision.storage.pages import Page, decode_cursor, encode_cursor
+from vision.storage.rows import size_from_json
+from vision.storage.tables import detections, items, job_counts, jobs, provenances
 
 STREAM_BATCH = 2000
+JOB_CURSOR = "job-detections"
+NEWEST_CURSOR = "detections"
+IN_JOB = (detections.c.item, detections.c.chunk, detections.c.ord)
 
 
 class DetectionStore:
@@ -26,8 +37,18 @@ class DetectionStore:
         include_masks: bool = False,
         include_keypoints: bool = False,
     ) -> Page[StoredDetection]:
-        """In the filter's order. Raises InvalidRequest for a bad cursor."""
-        raise NotImplementedError
+        """In the filter's order. Raises InvalidRequest for a bad cursor.
+
+        Shorter than `limit` while rows of a page are being erased; `next` alone says if it's last.
+        """
+        query = _ordered(_columns(masks=include_masks, keypoints=include_keypoints), chosen, cursor)
+        with self._database.read() as connection:
+            where = conditions(connection, self._database, chosen)
+            rows = connection.execute(query.where(*where).limit(limit + 1)).all()
+            shown = rows[:limit]
+            found = _with_items(connection, shown)
+        following = _cursor(shown[-1], chosen) if len(rows) > limit else None
+        return Page(tuple(found), following)
 
     def stream(
         self,
@@ -37,8 +58,73 @@ class DetectionStore:
         include_keypoints: bool = True,
     ) -> Iterator[StoredDetection]:
         """All of them in the filter's order, read in batches; no transaction stays open between."""
-        raise NotImplementedError
+        cursor: str | None = None
+        while True:
+            page = self.page(
+                chosen,
+                limit=STREAM_BATCH,
+                cursor=cursor,
+                include_masks=include_masks,
+                include_keypoints=include_keypoints,
+            )
+            yield from page.items
+            if page.next is None:
+                return
+            cursor = page.next
 
     def counts(self, job_id: UUID, tenant: str = DEFAULT_TENANT) -> tuple[LabelCount, ...]:
         """Per label of one job, most frequent first; kept at write time, so always quick."""
-        raise NotImplementedError
+        query = (
+            select(job_counts)
+            .join(jobs, jobs.c.id == job_counts.c.job_id)
+            .where(job_counts.c.job_id == job_id, jobs.c.tenant == tenant)
+            .order_by(job_counts.c.detections.desc(), job_counts.c.label)
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(LabelCount(row.label, row.detections, row.item_count) for row in rows)
+
+
+def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
+    """Masks and keypoints are most of the bytes: only when wanted."""
+    left_out = set() if masks else {"mask"}
+    left_out |= set() if keypoints else {"keypoints"}
+    return select(*(column for column in detections.c if column.name not in left_out))
+
+
+def _ordered(query: Select[Any], chosen: DetectionFilter, cursor: str | None) -> Select[Any]:
+    """After the cursor, in the filter's order; each order has its index."""
+    if chosen.job_id is not None:
+        if cursor is not None:
+            key = decode_cursor(cursor, JOB_CURSOR, (int, int, int))
+            query = query.where(tuple_(*IN_JOB) > tuple_(*key))
+        return query.order_by(*IN_JOB)
+    if cursor is not None:
+        query = query.where(detections.c.id < decode_cursor(cursor, NEWEST_CURSOR, (int,))[0])
+    return query.order_by(detections.c.id.desc())
+
+
+def _cursor(row: AnyRow, chosen: DetectionFilter) -> str:
+    if chosen.job_id is not None:
+        return encode_cursor(JOB_CURSOR, row.item, row.chunk, row.ord)
+    return encode_cursor(NEWEST_CURSOR, row.id)
+
+
+def _with_items(connection: Connection, rows: Sequence[AnyRow]) -> Iterator[StoredDetection]:
+    """A second query by key rather than a join, which the planner could turn into a scan.
+
+    Rows without an item belong to a job that is being erased.
+    """
+    keys = {(row.job_id, row.item) for row in rows}
+    query = select(items.c.job_id, items.c.item, items.c.asset_id, items.c.facts)
+    chosen = query.where(tuple_(items.c.job_id, items.c.item).in_(keys))
+    found = {(row.job_id, row.item): row for row in connection.execute(chosen)} if keys else {}
+    sizes = {key: size_from_json(item.facts) for key, item in found.items()}
+    used = {row.provenance_id for row in rows if row.provenance_id is not None}
+    known = select(provenances.c.id, provenances.c.digest).where(provenances.c.id.in_(used))
+    digests = {row.id: row.digest for row in connection.execute(known)} if used else {}
+    return (
+        stored_detection(row, found[key], size=sizes[key], digests=digests)
+        for row in rows
+        if (key := (row.job_id, row.item)) in found
+    )

@@ -4,6 +4,8 @@ Locks are always taken in one order, so that nobody waits in a circle: tenant, a
 Whoever changes a unit's outcome holds its job's row; claims take units only, and skip locked ones.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     REAL,
     BigInteger,
@@ -41,6 +43,12 @@ metadata = MetaData(
 DETECTION_BLOCK = 1024
 detection_blocks = Sequence("detection_blocks", metadata=metadata)
 """PostgreSQL only: each value stands for a block of `DETECTION_BLOCK` numbers of detections."""
+
+
+def _partial_index(name: str, *columns: str | Column[Any], where: str) -> Index:
+    """Over the rows that fulfil the condition, on both databases."""
+    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
+
 
 tenants = Table("tenants", metadata, Column("id", Text, primary_key=True))
 
@@ -107,10 +115,8 @@ jobs = Table(
     Index(None, "tenant", "id"),
     Index(None, "tenant", "state", "id"),
 )
-Index(
-    "jobs_open", jobs.c.id,
-    postgresql_where=text("finished_at is null"), sqlite_where=text("finished_at is null"),
-)  # fmt: skip
+_partial_index("jobs_open", jobs.c.id, where="finished_at is null")
+_partial_index("jobs_erasing", jobs.c.id, where="erasing")
 
 job_tags = Table(
     "job_tags",
@@ -128,7 +134,7 @@ job_counts = Table(
     Column("job_id", Identifier, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("label", Text, primary_key=True),
     Column("detections", BigInteger, nullable=False),
-    Column("items", Integer, nullable=False),
+    Column("item_count", Integer, nullable=False),
 )
 
 provenances = Table(
@@ -164,10 +170,14 @@ items = Table(
     Index(None, "asset_id"),
 )
 
-_READY = text("state = 'ready'")
-_LEASED = text("state = 'leased'")
-_OPEN = text("state in ('waiting', 'ready', 'leased')")
-_QUARANTINED = text("state = 'quarantined'")
+# Conditions of partial indexes. Queries use these very words, never a bound parameter: only a
+# condition that is known when the statement is planned can be served by a partial index.
+UNIT_READY = text("units.state = 'ready'")
+UNIT_LEASED = text("units.state = 'leased'")
+UNIT_OPEN = text("units.state in ('waiting', 'ready', 'leased')")
+UNIT_QUARANTINED = text("units.state = 'quarantined'")
+JOB_OPEN = text("jobs.finished_at is null")
+JOB_ERASING = text("jobs.erasing")
 
 units = Table(
     "units",
@@ -188,18 +198,24 @@ units = Table(
     Column("error_code", Text),
     Column("error_detail", Text),
     CheckConstraint(f"state in ({', '.join(repr(s.value) for s in UnitState)})", name="state"),
-    Index(
-        "units_ready", "tenant", "priority", "job_id", "item", "chunk", "not_before",
-        postgresql_where=_READY, sqlite_where=_READY,
+    _partial_index(
+        "units_ready",
+        "tenant",
+        "priority",
+        "job_id",
+        "item",
+        "chunk",
+        "not_before",
+        where="state = 'ready'",
     ),
-    Index("units_ready_since", "not_before", postgresql_where=_READY, sqlite_where=_READY),
-    Index("units_leased", "lease_until", postgresql_where=_LEASED, sqlite_where=_LEASED),
-    Index("units_leased_of", "tenant", postgresql_where=_LEASED, sqlite_where=_LEASED),
-    Index("units_open", "tenant", "job_id", postgresql_where=_OPEN, sqlite_where=_OPEN),
-    Index(
-        "units_quarantined", "job_id", postgresql_where=_QUARANTINED, sqlite_where=_QUARANTINED
+    _partial_index("units_ready_since", "not_before", where="state = 'ready'"),
+    _partial_index("units_leased", "lease_until", where="state = 'leased'"),
+    _partial_index("units_leased_of", "tenant", where="state = 'leased'"),
+    _partial_index(
+        "units_open", "tenant", "job_id", where="state in ('waiting', 'ready', 'leased')"
     ),
-)  # fmt: skip
+    _partial_index("units_quarantined", "job_id", where="state = 'quarantined'"),
+)
 
 detections = Table(
     # Many rows: no reference to units (each row would be checked); the commit holds the job's row,

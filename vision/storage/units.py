@@ -1,10 +1,21 @@
 """Units of work: claim, heartbeat, commit, release, fail, reap. The row is the queue."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
-from vision.domain.job import Lease, UnitResult
-from vision.domain.stored import Heartbeat
+from sqlalchemy import Connection, func, select, update
+
+from vision.domain.job import ItemFailure, Lease, UnitResult
+from vision.domain.states import JobState, UnitState
+from vision.domain.stored import Heartbeat, UnitKey
+from vision.storage.claims import claim
+from vision.storage.commits import commit
 from vision.storage.database import Database
+from vision.storage.endings import finish_if_complete, lock_job
+from vision.storage.failures import Patience, fail_unit
+from vision.storage.leases import is_held, leave, lock_unit
+from vision.storage.reaping import expire_owner, finish_stale_jobs, reap
+from vision.storage.tables import UNIT_READY, jobs, units
 
 MAX_FAILS = 3
 BACKOFF_SECONDS = 2.0
@@ -25,11 +36,30 @@ class UnitStore:
         oldest job. Together at most `max_images` images, but never less than one unit. A unit that
         failed before comes alone.
         """
-        raise NotImplementedError
+        leases: tuple[Lease, ...] | None = None
+        while leases is None:
+            with self._database.begin() as connection:
+                leases = claim(
+                    self._database,
+                    connection,
+                    owner=owner,
+                    lease_seconds=lease_seconds,
+                    max_images=max_images,
+                )
+        return leases
 
     def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float) -> Heartbeat:
         """Prolongs the leases that still hold and says which don't."""
-        raise NotImplementedError
+        until = {"lease_until": self._database.now_sql + lease_seconds}
+        lost: set[UnitKey] = set()
+        with self._database.begin() as connection:
+            for lease in sorted(leases, key=UnitKey.of):
+                prolonged = update(units).where(is_held(lease)).values(until)
+                if connection.execute(prolonged).rowcount == 0:
+                    lost.add(UnitKey.of(lease))
+            stopped = _cancelled(connection, {lease.job_id for lease in leases})
+        cancelled = {UnitKey.of(lease) for lease in leases if lease.job_id in stopped}
+        return Heartbeat(lost=frozenset(lost - cancelled), cancelled=frozenset(cancelled))
 
     def commit(self, result: UnitResult) -> bool:
         """Stores everything that came of a lease, in one transaction; False when fenced.
@@ -39,11 +69,19 @@ class UnitStore:
         the lease's, StorageUnavailable when it may or may not have been stored: the caller commits
         again, and a second commit of a stored result is answered True.
         """
-        raise NotImplementedError
+        with self._database.begin() as connection:
+            return commit(self._database, connection, result)
 
     def release(self, lease: Lease) -> None:
         """Back to ready at once, without counting a failure; no effect on a lost lease."""
-        raise NotImplementedError
+        with self._database.begin() as connection:
+            job = lock_job(connection, lease.job_id)
+            unit = None if job is None else lock_unit(connection, is_held(lease))
+            if job is None or unit is None:
+                return
+            is_cancelled = job.state == JobState.CANCELLED
+            state = UnitState.CANCELLED if is_cancelled else UnitState.READY
+            leave(connection, unit, state, not_before=self._database.now_sql)
 
     def fail(
         self,
@@ -60,23 +98,42 @@ class UnitStore:
         runs again, split into single images if it had several, or, having failed `max_fails`
         times, is quarantined.
         """
-        raise NotImplementedError
+        patience = Patience(max_fails, self._backoff_seconds) if retryable else None
+        with self._database.begin() as connection:
+            job = lock_job(connection, lease.job_id)
+            unit = None if job is None else lock_unit(connection, is_held(lease))
+            if job is None or unit is None:
+                return
+            failure = ItemFailure(code, detail)
+            fail_unit(
+                self._database, connection, job=job, unit=unit, failure=failure, patience=patience
+            )
+            finish_if_complete(self._database, connection, lease.job_id)
 
     def reap(self, *, max_fails: int = MAX_FAILS) -> int:
         """Takes back leases that ran out, as retryable failures `worker_lost`; how many."""
-        raise NotImplementedError
+        return reap(self._database, Patience(max_fails, self._backoff_seconds))
 
     def expire_owner(self, owner_prefix: str) -> int:
         """Lets the leases of owners of that prefix run out now: their process is known to be dead.
 
         How many; `reap` then takes them back.
         """
-        raise NotImplementedError
+        return expire_owner(self._database, owner_prefix)
 
     def finish_stale_jobs(self) -> int:
         """Ends jobs that have no open unit and no end: a backstop, how many."""
-        raise NotImplementedError
+        return finish_stale_jobs(self._database)
 
     def ready_count(self, *, limit: int = 1000) -> int:
         """Units that can be claimed now, counted up to `limit`."""
-        raise NotImplementedError
+        with self._database.read() as connection:
+            now = connection.execute(select(self._database.now_sql)).scalar_one()
+            due = select(units.c.item).where(UNIT_READY, units.c.not_before <= now).limit(limit)
+            query = select(func.count()).select_from(due.subquery())
+            return int(connection.execute(query).scalar_one())
+
+
+def _cancelled(connection: Connection, job_ids: set[UUID]) -> set[UUID]:
+    query = select(jobs.c.id).where(jobs.c.id.in_(job_ids), jobs.c.state == JobState.CANCELLED)
+    return set(connection.execute(query).scalars())

@@ -179,6 +179,14 @@ def _jobs() -> None:
         sa.UniqueConstraint("tenant", "idempotency_key", name="jobs_tenant_idempotency_key_unique"),
     )
     op.create_index(
+        "jobs_erasing",
+        "jobs",
+        ["id"],
+        unique=False,
+        postgresql_where=sa.text("erasing"),
+        sqlite_where=sa.text("erasing"),
+    )
+    op.create_index(
         "jobs_open",
         "jobs",
         ["id"],
@@ -225,7 +233,7 @@ def _job_counts() -> None:
         sa.Column("job_id", Identifier(), nullable=False),
         sa.Column("label", sa.Text(), nullable=False),
         sa.Column("detections", sa.BigInteger(), nullable=False),
-        sa.Column("items", sa.Integer(), nullable=False),
+        sa.Column("item_count", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["job_id"], ["jobs.id"], name="job_counts_job_id_reference", ondelete="CASCADE"
         ),

@@ -1,0 +1,178 @@
+"""Handing out work: highest priority, then the tenant that has least, then the oldest job.
+
+Claims lock units only, and skip those that another claim holds; they never wait for each other.
+"""
+
+import random
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_, update
+
+from vision.domain.job import Lease, WorkItem
+from vision.domain.states import ItemState, JobState, UnitState
+from vision.storage.columns import AnyRow
+from vision.storage.database import Database
+from vision.storage.leases import NO_LEASE
+from vision.storage.tables import UNIT_LEASED, UNIT_READY, assets, items, jobs, tenants, units
+
+LOOKAHEAD = 64
+"""How many ready units are looked at for company; a bound on the cost of a claim."""
+
+UNIT_KEY = tuple_(units.c.job_id, units.c.item, units.c.chunk)
+IN_ORDER = (units.c.job_id, units.c.item, units.c.chunk)
+
+
+def claim(
+    database: Database, connection: Connection, *, owner: str, lease_seconds: float, max_images: int
+) -> tuple[Lease, ...] | None:
+    """Leases; empty when nothing is ready; None when what was taken had been cancelled: again."""
+    taken = _take(database, connection, max_images=max_images)
+    if not taken:
+        return ()
+    leased = {
+        "state": UnitState.LEASED,
+        "attempt": units.c.attempt + 1,
+        "lease_owner": owner,
+        "lease_until": database.now_sql + lease_seconds,
+    }
+    keys = [(row.job_id, row.item, row.chunk) for row in taken]
+    chosen = update(units).where(UNIT_KEY.in_(keys)).values(leased).returning(units)
+    rows = sorted(connection.execute(chosen).all(), key=lambda row: keys.index(tuple(row[:3])))
+    running = _start_jobs(database, connection, {row.job_id for row in rows})
+    _cancel(connection, [row for row in rows if row.job_id not in running])
+    return _leases(connection, [row for row in rows if row.job_id in running], running) or None
+
+
+def _take(database: Database, connection: Connection, *, max_images: int) -> list[AnyRow]:
+    """The next unit and company for it, locked."""
+    now: float = connection.execute(select(database.now_sql)).scalar_one()
+    for lane in _lanes(connection, now):
+        in_lane = and_(
+            units.c.tenant == lane.tenant,
+            units.c.priority == lane.priority,
+            UNIT_READY,
+            units.c.not_before <= now,
+        )
+        first = _lock(connection, in_lane)
+        if first:
+            room = max_images - first[0].span if first[0].fails == 0 else 0
+            return [*first, *_company(connection, in_lane, first[0], room=room)]
+    return []
+
+
+def _lanes(connection: Connection, now: float) -> list[AnyRow]:
+    """Each tenant with its most urgent priority; whoever holds fewest leases first, else by lot."""
+    best = (
+        select(units.c.priority)
+        .where(units.c.tenant == tenants.c.id, UNIT_READY, units.c.not_before <= now)
+        .order_by(units.c.priority.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    held = select(func.count()).select_from(units).where(units.c.tenant == tenants.c.id)
+    leases = held.where(UNIT_LEASED).scalar_subquery()
+    query = select(tenants.c.id.label("tenant"), best.label("priority"), leases.label("leases"))
+    lanes = [row for row in connection.execute(query) if row.priority is not None]
+    return sorted(lanes, key=lambda lane: (-lane.priority, lane.leases, random.random()))
+
+
+def _lock(connection: Connection, condition: ColumnElement[bool]) -> list[AnyRow]:
+    """The first unit that fits and that nobody else has locked; none or one."""
+    query = select(units).where(condition).order_by(*IN_ORDER).limit(1)
+    return list(connection.execute(query.with_for_update(skip_locked=True)))
+
+
+def _company(
+    connection: Connection, in_lane: ColumnElement[bool], first: AnyRow, *, room: int
+) -> list[AnyRow]:
+    """Units of equal pipeline that never failed, together at most `room` images, locked."""
+    if room <= 0:
+        return []
+    pipeline = select(jobs.c.pipeline_sha256).where(jobs.c.id == first.job_id).scalar_subquery()
+    near = select(units).where(in_lane).order_by(*IN_ORDER).limit(LOOKAHEAD).subquery()
+    query = (
+        select(near)
+        .join(jobs, jobs.c.id == near.c.job_id)
+        .where(jobs.c.pipeline_sha256 == pipeline, near.c.fails == 0)
+        .order_by(near.c.job_id, near.c.item, near.c.chunk)
+    )
+    keys = []
+    for row in connection.execute(query).all():
+        key = (row.job_id, row.item, row.chunk)
+        if row.span <= room and key != (first.job_id, first.item, first.chunk):
+            keys.append(key)
+            room -= row.span
+    locking = select(units).where(UNIT_KEY.in_(keys), UNIT_READY).order_by(*IN_ORDER)
+    return list(connection.execute(locking.with_for_update(skip_locked=True))) if keys else []
+
+
+def _start_jobs(
+    database: Database, connection: Connection, job_ids: set[UUID]
+) -> dict[UUID, AnyRow]:
+    """Those that may run, by id. Waits for a cancel in progress of a job that hasn't started."""
+    started = {
+        "state": JobState.RUNNING,
+        "started_at": func.coalesce(jobs.c.started_at, database.now_sql),
+    }
+    chosen = jobs.c.id.in_(sorted(job_ids))
+    queued = chosen & (jobs.c.state == JobState.QUEUED)
+    connection.execute(update(jobs).where(queued).values(started))
+    running = select(jobs.c.id, jobs.c.pipeline, jobs.c.pipeline_sha256).where(
+        chosen, jobs.c.state == JobState.RUNNING
+    )
+    return {row.id: row for row in connection.execute(running)}
+
+
+def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
+    if rows:
+        keys = [(row.job_id, row.item, row.chunk) for row in rows]
+        cancelled = {"state": UnitState.CANCELLED, **NO_LEASE}
+        connection.execute(update(units).where(UNIT_KEY.in_(keys)).values(cancelled))
+
+
+def _leases(
+    connection: Connection, rows: Sequence[AnyRow], running: dict[UUID, AnyRow]
+) -> tuple[Lease, ...]:
+    work = _work_items(connection, rows)
+    return tuple(
+        Lease(
+            job_id=row.job_id,
+            item=row.item,
+            chunk=row.chunk,
+            attempt=row.attempt,
+            fails=row.fails,
+            pipeline=running[row.job_id].pipeline,
+            pipeline_sha256=running[row.job_id].pipeline_sha256,
+            items=tuple(
+                item
+                for job_id, item in work
+                if job_id == row.job_id and row.item <= item.index < row.item + row.span
+            ),
+        )
+        for row in rows
+    )
+
+
+def _work_items(connection: Connection, rows: Sequence[AnyRow]) -> list[tuple[UUID, WorkItem]]:
+    if not rows:
+        return []
+    in_units = or_(
+        *(
+            and_(
+                items.c.job_id == row.job_id,
+                items.c.item.between(row.item, row.item + row.span - 1),
+            )
+            for row in rows
+        )
+    )
+    query = (
+        select(items.c.job_id, items.c.item, items.c.asset_id, assets.c.blob_key, assets.c.filename)
+        .join(assets, assets.c.id == items.c.asset_id)
+        .where(in_units, items.c.state == ItemState.PENDING)
+        .order_by(items.c.job_id, items.c.item)
+    )
+    return [
+        (row.job_id, WorkItem(row.item, row.asset_id, row.blob_key, row.filename))
+        for row in connection.execute(query)
+    ]

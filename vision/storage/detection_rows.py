@@ -1,0 +1,140 @@
+"""Detections to columns and rows back to detections: the one place that knows both forms."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+from sqlalchemy import Connection, func, select
+
+from vision.domain.detections import Detections
+from vision.domain.image import ImageSize
+from vision.domain.mask import RleMask
+from vision.domain.stored import TIME_SHIFT, StoredDetection
+from vision.storage.bulk import Columns, Same, insert_columns
+from vision.storage.columns import AnyRow
+from vision.storage.database import Database
+from vision.storage.tables import DETECTION_BLOCK, detection_blocks, detections
+
+KEYPOINT_TYPE = np.dtype("<f4")
+_LOW_BITS = (1 << TIME_SHIFT) - 1
+
+
+def insert_detections(
+    database: Database,
+    connection: Connection,
+    found: Mapping[int, Detections],
+    *,
+    same: Mapping[str, object],
+) -> None:
+    """Of one unit, by item index; `same` has job_id, chunk, tenant and provenance_id.
+
+    Raises ValueError for boxes or scores that are not finite.
+    """
+    sizes = [len(one) for one in found.values()]
+    if not sum(sizes):
+        return
+    parts = list(found.values())
+    boxes = np.concatenate([one.boxes for one in parts])
+    columns: Columns = {
+        **{name: Same(value) for name, value in same.items()},
+        "item": list(chain.from_iterable([i] * n for i, n in zip(found, sizes, strict=True))),
+        "ord": list(chain.from_iterable(range(n) for n in sizes)),
+        "id": _new_ids(database, connection, str(same["tenant"]), len(boxes)),
+        "label": list(chain.from_iterable(one.labels for one in parts)),
+        "class_id": np.concatenate([one.class_ids for one in parts]).tolist(),
+        "score": _numbers((one.scores, len(one)) for one in parts),
+        **{name: _shortest(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+        "predicted_iou": _numbers((one.predicted_iou, len(one)) for one in parts),
+        "stability_score": _numbers((one.stability_scores, len(one)) for one in parts),
+        "keypoints": list(chain.from_iterable(_keypoints(one) for one in parts)),
+        "mask": list(chain.from_iterable(_masks(one) for one in parts)),
+    }
+    insert_columns(connection, detections, columns)
+
+
+def stored_detection(
+    row: AnyRow, item: AnyRow, *, size: ImageSize, digests: Mapping[int, str]
+) -> StoredDetection:
+    """From a row of detections, its row of items, and digests by provenance."""
+    columns = row._mapping
+    counts, points = columns.get("mask"), columns.get("keypoints")
+    return StoredDetection(
+        id=row.id,
+        job_id=row.job_id,
+        item=row.item,
+        asset_id=item.asset_id,
+        size=size,
+        label=row.label,
+        class_id=row.class_id,
+        box=(row.x1, row.y1, row.x2, row.y2),
+        score=row.score,
+        mask=None if counts is None else RleMask(size, counts),
+        keypoints=None if points is None else _points(points),
+        predicted_iou=row.predicted_iou,
+        stability_score=row.stability_score,
+        frame_index=row.frame_index,
+        pts_seconds=row.pts_seconds,
+        track_id=row.track_id,
+        provenance_digest=digests.get(row.provenance_id),
+    )
+
+
+def _new_ids(database: Database, connection: Connection, tenant: str, count: int) -> list[int]:
+    """Unique within the tenant, larger than those of earlier milliseconds, and descending: a list
+    that shows the newest first then shows the best of an image first.
+    """
+    base = int(connection.execute(select(database.now_sql)).scalar_one() * 1000) << TIME_SHIFT
+    if database.is_postgresql:
+        low = _numbers_of_blocks(connection, count)
+        return sorted((base + number for number in low), reverse=True)
+    # SQLite has one writer: the largest is known.
+    query = select(func.max(detections.c.id)).where(detections.c.tenant == tenant)
+    largest = connection.execute(query).scalar_one()
+    first = base if largest is None else max(base, largest + 1)
+    return list(range(first + count - 1, first - 1, -1))
+
+
+def _numbers_of_blocks(connection: Connection, count: int) -> list[int]:
+    """No two commits get the same, unless 2**TIME_SHIFT rows come in one millisecond."""
+    blocks = -(-count // DETECTION_BLOCK)
+    series = func.generate_series(1, blocks).table_valued("number")
+    query = select(detection_blocks.next_value()).select_from(series)
+    starts = connection.execute(query).scalars().all()
+    numbers = chain.from_iterable(
+        range(start * DETECTION_BLOCK, (start + 1) * DETECTION_BLOCK) for start in starts
+    )
+    return [number & _LOW_BITS for number, _ in zip(numbers, range(count), strict=False)]
+
+
+def _shortest(values: NDArray[np.float32]) -> list[float]:
+    """The shortest decimals that are these float32 numbers: 0.9, not 0.8999999761581421."""
+    if not np.isfinite(values).all():
+        raise ValueError("a box or score is not finite")
+    packed = orjson.dumps(
+        np.ascontiguousarray(values, np.float32), option=orjson.OPT_SERIALIZE_NUMPY
+    )
+    numbers: list[float] = orjson.loads(packed)
+    return numbers
+
+
+def _numbers(parts: Iterable[tuple[NDArray[np.float32] | None, int]]) -> list[float | None]:
+    numbers: list[float | None] = []
+    for column, length in parts:
+        numbers += [None] * length if column is None else _shortest(column)
+    return numbers
+
+
+def _masks(one: Detections) -> Sequence[str | None]:
+    return [None] * len(one) if one.masks is None else [mask.counts for mask in one.masks]
+
+
+def _keypoints(one: Detections) -> Sequence[bytes | None]:
+    if one.keypoints is None:
+        return [None] * len(one)
+    return [points.astype(KEYPOINT_TYPE).tobytes() for points in one.keypoints]
+
+
+def _points(packed: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(packed, KEYPOINT_TYPE).reshape(-1, 3).astype(np.float32)

@@ -1,0 +1,43 @@
+"""Which unit is meant, and whether a lease still holds it: every write of a worker asks this."""
+
+from sqlalchemy import ColumnElement, Connection, and_, select, update
+
+from vision.domain.job import Lease
+from vision.domain.states import UnitState
+from vision.storage.columns import AnyRow
+from vision.storage.tables import items, units
+
+# What a unit loses when it leaves the state leased.
+NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_until": None}
+
+
+def is_unit(unit: Lease | AnyRow) -> ColumnElement[bool]:
+    return and_(
+        units.c.job_id == unit.job_id, units.c.item == unit.item, units.c.chunk == unit.chunk
+    )
+
+
+def is_held(lease: Lease) -> ColumnElement[bool]:
+    """The fence: the attempt only grows, so an old lease never matches again."""
+    return and_(is_unit(lease), units.c.attempt == lease.attempt, units.c.state == UnitState.LEASED)
+
+
+def is_item_of(unit: AnyRow) -> ColumnElement[bool]:
+    """Items of a unit, from its job_id, item and span."""
+    return and_(
+        items.c.job_id == unit.job_id,
+        items.c.item >= unit.item,
+        items.c.item < unit.item + unit.span,
+    )
+
+
+def lock_unit(connection: Connection, condition: ColumnElement[bool]) -> AnyRow | None:
+    """All columns. The caller holds the job's row already."""
+    query = select(units).where(condition).with_for_update()
+    return connection.execute(query).one_or_none()
+
+
+def leave(connection: Connection, unit: Lease | AnyRow, state: UnitState, **also: object) -> None:
+    """Into a state other than leased; the caller has locked the unit."""
+    values = {"state": state, **NO_LEASE, **also}
+    connection.execute(update(units).where(is_unit(unit)).values(values))
