@@ -1,16 +1,16 @@
 """From a file on disk to an asset: probed by the decode process, blob durable, then the row."""
 
 import hashlib
-import unicodedata
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Protocol
 
 from vision.domain.job import DEFAULT_TENANT, Asset, NewAsset
 from vision.domain.media import MediaFacts
 from vision.storage.assets import AssetStore
-from vision.storage.blobs import BlobStore
+from vision.storage.blobs import BlobStore, new_key
 
-MAX_NAME_LENGTH = 255
 _HASH_BLOCK_BYTES = 1024 * 1024
 
 
@@ -42,12 +42,12 @@ class Ingest:
     ) -> tuple[Asset, bool]:
         """The asset, and whether it is new: the same bytes of the same tenant are one asset.
 
-        `path` is a complete file of this host whose hash the caller took while writing it; the
-        caller keeps it and removes it. Raises the kinds of BadMedia, StorageFull,
-        StorageUnavailable.
+        `path` is a complete file, best in the blob store's `staging`, whose hash the caller took
+        while writing it. It is consumed; only after an error it may still be there. Raises the
+        kinds of BadMedia, StorageFull, StorageUnavailable.
         """
         facts = self._prober.probe(path)
-        blob_key = self._blobs.new_key(tenant, sha256)
+        blob_key = new_key(tenant, sha256)
         # Blob before row: a crash in between leaves an orphan for the tick, never a hole.
         self._blobs.put_file(path, blob_key)
         asset, is_new = self._assets.add(
@@ -55,29 +55,35 @@ class Ingest:
                 sha256=sha256,
                 facts=facts,
                 size_bytes=size_bytes,
-                filename=display_name(filename),
+                filename=filename,
                 blob_key=blob_key,
                 tenant=tenant,
                 tags=tags,
             )
         )
-        if asset.blob_key != blob_key:
+        if not is_new:
             self._blobs.delete(blob_key)
         return asset, is_new
 
     def add_file(
         self, path: Path, *, tenant: str = DEFAULT_TENANT, tags: tuple[str, ...] = ()
     ) -> tuple[Asset, bool]:
-        """As `add`, for a file nobody has hashed yet."""
-        sha256, size_bytes = file_digest(path)
-        return self.add(
-            path,
-            sha256=sha256,
-            size_bytes=size_bytes,
-            filename=path.name,
-            tenant=tenant,
-            tags=tags,
-        )
+        """As `add`, for a file that stays where it is and that nobody has hashed yet."""
+        with tempfile.NamedTemporaryFile(dir=self._blobs.staging, delete=False) as copy:
+            copied = Path(copy.name)
+        try:
+            shutil.copyfile(path, copied)
+            sha256, size_bytes = file_digest(copied)
+            return self.add(
+                copied,
+                sha256=sha256,
+                size_bytes=size_bytes,
+                filename=path.name,
+                tenant=tenant,
+                tags=tags,
+            )
+        finally:
+            copied.unlink(missing_ok=True)
 
 
 def file_digest(path: Path) -> tuple[str, int]:
@@ -89,15 +95,3 @@ def file_digest(path: Path) -> tuple[str, int]:
             digest.update(block)
             size_bytes += len(block)
     return digest.hexdigest(), size_bytes
-
-
-def display_name(filename: str) -> str:
-    """A name fit to be shown: no folders, no control or direction characters, 255 at most."""
-    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(character for character in last if _is_showable(character))
-    return shown.strip()[:MAX_NAME_LENGTH] or "unnamed"
-
-
-def _is_showable(character: str) -> bool:
-    # Cc: control, Cf: format (right-to-left override), Cs: lone surrogates no database takes.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs")

@@ -11,6 +11,7 @@ from vision.engine.tick import Tick
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
 from vision.models.catalogue import Catalogue
+from vision.models.own_models import OWN_CATALOGUE
 from vision.models.weights import WeightsStore
 from vision.settings import Settings
 from vision.storage.assets import AssetStore
@@ -19,9 +20,6 @@ from vision.storage.database import Database
 from vision.storage.detections import DetectionStore
 from vision.storage.jobs import JobStore
 from vision.storage.units import UnitStore
-
-USER_CATALOGUE = "catalogue.yaml"
-"""In the models folder: what `vision models add` wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def open_engine(settings: Settings) -> Engine:
     database = Database(database_url(settings))
     assets, jobs, units = AssetStore(database), JobStore(database), UnitStore(database)
     blobs = BlobStore.open(blobs_url(settings))
-    catalogue = Catalogue.load(models_dir(settings) / USER_CATALOGUE)
+    catalogue = Catalogue.load(models_dir(settings) / OWN_CATALOGUE)
     decoder = DecodeProcess(decode_limits(settings))
     return Engine(
         database=database,

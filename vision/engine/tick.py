@@ -1,6 +1,9 @@
 """The only repair actor: idempotent, run by any process, at any time, any number of times."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from vision.storage.assets import AssetStore
 from vision.storage.blobs import BlobStore
@@ -9,6 +12,11 @@ from vision.storage.units import UnitStore
 
 MAX_BELLS = 32
 """Enough to wake every worker of a large service; a bell too many costs one empty claim."""
+SWEEP_EVERY_SECONDS = 3600.0
+"""Listing every blob is expensive, and orphans only cost room."""
+ORPHAN_AGE_SECONDS = 24 * 3600.0
+"""A younger blob may belong to an upload whose row is about to be written."""
+KEYS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +24,17 @@ class TickReport:
     """What one tick found and did."""
 
     reaped: int
-    """Units whose worker was lost, given back or quarantined."""
+    """Units whose worker was lost: ready again, or quarantined."""
     finished: int
-    """Jobs whose end had been missed."""
+    """Jobs whose end, or whose erasure, had been missed."""
     swept: int
     """Blobs deleted because nothing refers to them."""
     ready: int
-    """Units that a worker could claim now."""
+    """Units that a worker could claim now, counted up to `MAX_BELLS`."""
 
     @property
-    def bells(self) -> int:
-        """How many bells ought to wait in the queue."""
-        return min(self.ready, MAX_BELLS)
+    def did_something(self) -> bool:
+        return bool(self.reaped or self.finished or self.swept)
 
 
 class Tick:
@@ -47,7 +54,42 @@ class Tick:
         self._assets = assets
         self._blobs = blobs
         self._max_fails = max_fails
+        self._next_sweep = time.monotonic() + SWEEP_EVERY_SECONDS
 
     def run(self) -> TickReport:
         """Raises StorageUnavailable; whatever was done until then stays done."""
-        raise NotImplementedError
+        reaped = self._units.reap(max_fails=self._max_fails)
+        finished = self._units.finish_stale_jobs() + self._jobs.finish_erasures()
+        swept = self._delete_doomed() + self._sweep_when_due()
+        return TickReport(reaped, finished, swept, self._units.ready_count(limit=MAX_BELLS))
+
+    def sweep(self, *, older_than_seconds: float = ORPHAN_AGE_SECONDS) -> int:
+        """Deletes blobs of that age without an asset, and left-over uploads; how many blobs."""
+        self._blobs.sweep_staging(older_than_seconds=older_than_seconds)
+        oldest = time.time() - older_than_seconds
+        old = (entry.key for entry in self._blobs.entries() if entry.modified_at < oldest)
+        swept = 0
+        while keys := tuple(islice(old, KEYS_AT_ONCE)):
+            swept += self._delete_orphans(keys)
+        return swept
+
+    def _sweep_when_due(self) -> int:
+        if time.monotonic() < self._next_sweep:
+            return 0
+        self._next_sweep = time.monotonic() + SWEEP_EVERY_SECONDS
+        return self.sweep()
+
+    def _delete_doomed(self) -> int:
+        """Blobs of erased assets whose deletion was interrupted."""
+        keys = self._assets.doomed()
+        for key in keys:
+            self._blobs.delete(key)
+        if keys:
+            self._assets.forget(keys)
+        return len(keys)
+
+    def _delete_orphans(self, keys: Sequence[str]) -> int:
+        orphans = self._assets.unreferenced(keys)
+        for key in orphans:
+            self._blobs.delete(key)
+        return len(orphans)

@@ -1,0 +1,95 @@
+"""Stores finished units from a thread of its own, while the next ones are being inferred."""
+
+import logging
+import threading
+import time
+from collections import deque
+
+from vision.domain.job import UnitResult
+from vision.engine.in_flight import InFlight
+from vision.engine.log_fields import unit_fields
+from vision.errors import TemporaryError
+from vision.storage.units import UnitStore
+
+log = logging.getLogger(__name__)
+
+MAX_WAITING = 8
+"""Finished units that may wait: with a slow database the networks wait, memory doesn't grow."""
+RETRY_PAUSE_SECONDS = 0.5
+
+
+class Commits:
+    """One thread calls `run`, others `put`; `run` ends after `close`, when all are stored."""
+
+    def __init__(self, units: UnitStore, in_flight: InFlight, *, patience_seconds: float) -> None:
+        """A unit that can't be stored for `patience_seconds` is left to its lease's end."""
+        self._units = units
+        self._in_flight = in_flight
+        self._patience_seconds = patience_seconds
+        self._changed = threading.Condition()
+        self._waiting: deque[UnitResult] = deque()
+        self._is_closed = False
+        self.stored_units = 0
+        """Until now."""
+        self.stored_images = 0
+
+    def put(self, result: UnitResult) -> None:
+        """Waits while too many wait; without effect once closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or len(self._waiting) < MAX_WAITING)
+            if not self._is_closed:
+                self._waiting.append(result)
+                self._changed.notify_all()
+
+    def close(self) -> None:
+        """What waits is still stored."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        try:
+            while (result := self._next()) is not None:
+                self._commit(result)
+        finally:
+            # After a failure too: nobody may wait for a thread that has ended.
+            self.close()
+
+    def _next(self) -> UnitResult | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            result = self._waiting.popleft() if self._waiting else None
+            self._changed.notify_all()
+            return result
+
+    def _commit(self, result: UnitResult) -> None:
+        started = time.monotonic()
+        if not self._in_flight.holds(result.lease):
+            return
+        is_stored = self._stored(result)
+        self._in_flight.drop(result.lease)
+        if is_stored is None:
+            return
+        self.stored_units += is_stored
+        self.stored_images += len(result.items) * is_stored
+        log.info(
+            "unit committed" if is_stored else "late commit dropped",
+            extra=unit_fields(result.lease) | {"seconds": round(time.monotonic() - started, 4)},
+        )
+
+    def _stored(self, result: UnitResult) -> bool | None:
+        """False when fenced; None when the database was away for too long.
+
+        Committing again after an unclear answer is safe: the attempt guards it.
+        """
+        deadline = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                return self._units.commit(result)
+            except TemporaryError as error:
+                fields = unit_fields(result.lease) | {"error": str(error)}
+                if time.monotonic() > deadline or not self._in_flight.holds(result.lease):
+                    log.error("unit not committed", extra=fields)
+                    return None
+                log.warning("commit waits", extra=fields)
+                time.sleep(RETRY_PAUSE_SECONDS)

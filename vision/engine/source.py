@@ -1,0 +1,88 @@
+"""Claims units ahead of the networks and hands out their images one by one."""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TypeAlias
+
+from vision.domain.job import Lease, WorkItem
+from vision.engine.in_flight import InFlight
+from vision.storage.units import UnitStore
+
+Task: TypeAlias = tuple[Lease, WorkItem]
+
+LOOK_AGAIN_SECONDS = 0.05
+"""While something is in flight but nothing more was ready: work that comes meanwhile is decoded
+before the networks are free, and no bell can tell this worker, because it is busy."""
+
+
+class Source:
+    """Shared by the decode threads.
+
+    A unit that failed before is suspected of killing workers: it is held alone, so that it can
+    take no other unit with it, and so that none is blamed for its end.
+    """
+
+    def __init__(
+        self,
+        units: UnitStore,
+        in_flight: InFlight,
+        *,
+        owner: str,
+        lease_seconds: float,
+        has_time: Callable[[], bool],
+    ) -> None:
+        """Without time left nothing more is claimed."""
+        self._units = units
+        self._in_flight = in_flight
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._has_time = has_time
+        self._lock = threading.Lock()
+        self._pending: deque[Task] = deque()
+        self._stopped = threading.Event()
+        self._waits_to_be_alone = False
+
+    def stop(self) -> None:
+        """Nothing more is claimed; what is claimed is still handed out."""
+        self._stopped.set()
+
+    def next(self) -> Task | None:
+        """None when stopped, or when nothing is ready and nothing in flight.
+
+        Raises StorageUnavailable.
+        """
+        with self._lock:
+            if not self._pending and not self._refill():
+                return None
+            return self._pending.popleft()
+
+    def _refill(self) -> bool:
+        while self._has_time() and not self._stopped.is_set():
+            # Asked before the claim: what a last commit made ready is then still found.
+            is_alone = self._in_flight.is_empty()
+            if leases := self._claim(is_alone=is_alone):
+                self._in_flight.add(leases)
+                self._pending.extend((lease, item) for lease in leases for item in lease.items)
+                return True
+            if is_alone:
+                return False
+            self._in_flight.wait_until_empty(LOOK_AGAIN_SECONDS)
+        return False
+
+    def _claim(self, *, is_alone: bool) -> tuple[Lease, ...]:
+        if not is_alone and not self._may_claim_more():
+            return ()
+        self._waits_to_be_alone = False
+        leases = self._units.claim(self._owner, lease_seconds=self._lease_seconds)
+        if is_alone or not any(lease.fails for lease in leases):
+            return leases
+        for lease in leases:
+            self._units.release(lease)
+        self._waits_to_be_alone = True
+        return ()
+
+    def _may_claim_more(self) -> bool:
+        if self._waits_to_be_alone or any(lease.fails for lease in self._in_flight.leases()):
+            return False
+        return self._units.ready_count(limit=1) > 0

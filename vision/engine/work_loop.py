@@ -1,0 +1,170 @@
+"""Claim, decode, infer, store, overlapped, until nothing is ready: what a bell sets going.
+
+decode threads   claim → decode ──► conveyor ──┐          (bounded)
+calling thread                   networks ◄────┘──► finished units
+commit thread                                   store ◄────┘
+keeper thread    renews leases, notices cancel, drain and stall
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+
+from vision.engine.batch_run import INTERNAL_ERROR
+from vision.engine.commits import Commits
+from vision.engine.conveyor import Conveyor
+from vision.engine.decoding import Decoding
+from vision.engine.in_flight import InFlight
+from vision.engine.lease_keeper import LeaseKeeper
+from vision.engine.outcomes import OnItem, Outcomes, unwatched
+from vision.engine.progress import Progress, unobserved
+from vision.engine.run import Inference
+from vision.engine.source import Source
+from vision.engine.station import Decoder, Pace, Station
+from vision.errors import TemporaryError
+
+IMAGES_AHEAD = 8
+"""Decoded and waiting per image that the networks take at once, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDone:
+    """What one call of `work` stored."""
+
+    units: int
+    images: int
+
+
+def never() -> bool:
+    """For callers who work until nothing is left."""
+    return False
+
+
+def work(
+    station: Station,
+    pace: Pace,
+    *,
+    drain: Callable[[], bool] = never,
+    max_seconds: float = float("inf"),
+    on_move: Callable[[], None] = unobserved,
+    on_item: OnItem = unwatched,
+) -> WorkDone:
+    """Claims and runs until nothing is ready, `drain` says so, or `max_seconds` are over.
+
+    What is claimed by then is finished or given back. Raises StorageUnavailable when the
+    database can't be reached; units still held are then left to their leases.
+    """
+    return _Shift(
+        station, pace, drain=drain, max_seconds=max_seconds, on_move=on_move, on_item=on_item
+    ).run()
+
+
+class _Shift:
+    """The threads of one call of `work`, and what they share."""
+
+    def __init__(
+        self,
+        station: Station,
+        pace: Pace,
+        *,
+        drain: Callable[[], bool],
+        max_seconds: float,
+        on_move: Callable[[], None],
+        on_item: OnItem,
+    ) -> None:
+        self._station = station
+        self._pace = pace
+        self._over = threading.Event()
+        self._decoding_left = len(station.decoders)
+        self._lock = threading.Lock()
+        progress = Progress(on_move)
+        self._in_flight = InFlight(progress)
+        self._conveyor = Conveyor(IMAGES_AHEAD * station.batch_images + len(station.decoders))
+        self._commits = Commits(station.units, self._in_flight, patience_seconds=pace.lease_seconds)
+        self._source = self._new_source(time.monotonic() + max_seconds)
+        self._outcomes = Outcomes(
+            station.units, self._in_flight, self._commits, max_fails=pace.max_fails, on_item=on_item
+        )
+        self._keeper = self._new_keeper(progress, drain)
+
+    def run(self) -> WorkDone:
+        inference = Inference(
+            self._station, self._conveyor, in_flight=self._in_flight, outcomes=self._outcomes
+        )
+        with ThreadPoolExecutor(self._decoding_left + 2, thread_name_prefix="work") as threads:
+            storing = threads.submit(self._store)
+            keeping = threads.submit(self._keeper.run, self._over)
+            decoding = [threads.submit(self._decode, each) for each in self._station.decoders]
+            try:
+                inference.run()
+            finally:
+                self._end(decoding, storing)
+        self._settle([*decoding, storing, keeping])
+        return WorkDone(self._commits.stored_units, self._commits.stored_images)
+
+    def _decode(self, decoder: Decoder) -> None:
+        decoding = Decoding(
+            self._station.blobs,
+            self._source,
+            self._conveyor,
+            in_flight=self._in_flight,
+            outcomes=self._outcomes,
+        )
+        try:
+            decoding.run(decoder)
+        finally:
+            with self._lock:
+                self._decoding_left -= 1
+                if not self._decoding_left:
+                    self._conveyor.close()
+
+    def _store(self) -> None:
+        try:
+            self._commits.run()
+        finally:
+            self._source.stop()
+            self._conveyor.close()
+
+    def _end(self, decoding: Sequence[Future[None]], storing: Future[None]) -> None:
+        """In this order, so that whatever was still on its way is stored."""
+        self._source.stop()
+        self._conveyor.close()
+        wait(decoding)
+        self._commits.close()
+        wait([storing])
+        self._over.set()
+
+    def _settle(self, threads: Sequence[Future[None]]) -> None:
+        """Raises what a thread raised; what it left undone is given back, or counts as failed."""
+        error = next((error for thread in threads if (error := thread.exception())), None)
+        with suppress(TemporaryError):
+            for lease in self._in_flight.leases():
+                if error is None or isinstance(error, TemporaryError):
+                    self._outcomes.give_back(lease, reason=str(error))
+                else:
+                    self._outcomes.unit_broke(lease, INTERNAL_ERROR, retryable=True)
+        if error is not None:
+            raise error
+
+    def _new_source(self, ends_at: float) -> Source:
+        return Source(
+            self._station.units,
+            self._in_flight,
+            owner=self._station.owner,
+            lease_seconds=self._pace.lease_seconds,
+            has_time=lambda: time.monotonic() < ends_at,
+        )
+
+    def _new_keeper(self, progress: Progress, drain: Callable[[], bool]) -> LeaseKeeper:
+        return LeaseKeeper(
+            self._station.units,
+            pace=self._pace,
+            in_flight=self._in_flight,
+            outcomes=self._outcomes,
+            source=self._source,
+            progress=progress,
+            should_drain=drain,
+        )

@@ -1,0 +1,79 @@
+"""Opens what a worker needs beside the engine: models on a device, decoders, pipelines. Torch."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+import torch
+
+from vision.engine.parts import Engine, decode_limits
+from vision.engine.station import Pace, RunsImages, Station
+from vision.media.decode_process import DecodeProcess
+from vision.models.batching import GPU_BATCH
+from vision.models.pool import ModelPool
+from vision.pipelines.document import parse_pipeline
+from vision.pipelines.image import ImagePipeline
+from vision.settings import Settings
+from vision.storage.blobs import BlobSource
+
+GPU_DECODERS = 4
+"""A GPU is faster than one decode process; a CPU that infers has no core to spare for more."""
+
+
+@contextmanager
+def open_station(
+    engine: Engine, settings: Settings, *, owner: str, blobs: BlobSource | None = None
+) -> Iterator[Station]:
+    """Touches the device and sets torch's threads: call it in the process that will infer.
+
+    `blobs` is where the images are, when not in the engine's own store. Raises OperatorError.
+    """
+    if settings.worker_threads:
+        torch.set_num_threads(settings.worker_threads)
+    pool = open_pool(engine, settings)
+    on_gpu = pool.placement.device != "cpu"
+    with ExitStack() as stack:
+        decoders = [DecodeProcess(decode_limits(settings)) for _ in range(_decoders(on_gpu=on_gpu))]
+        yield Station(
+            owner=owner,
+            units=engine.units,
+            blobs=blobs or engine.blobs,
+            decoders=tuple(stack.enter_context(decoder) for decoder in decoders),
+            open_pipeline=PipelineOpener(pool),
+            batch_images=GPU_BATCH if on_gpu else 1,
+        )
+
+
+def open_pool(engine: Engine, settings: Settings) -> ModelPool:
+    """No model is loaded yet. Raises OperatorError when the device isn't there."""
+    return ModelPool(
+        engine.catalogue,
+        engine.weights,
+        device=settings.device,
+        precision=settings.precision,
+        memory_bytes=settings.model_memory_bytes,
+    )
+
+
+class PipelineOpener:
+    """Documents to pipelines, by models that stay in the pool."""
+
+    def __init__(self, pool: ModelPool) -> None:
+        self._pool = pool
+
+    def __call__(self, document: Mapping[str, object]) -> RunsImages:
+        return ImagePipeline(parse_pipeline(document), self._pool)
+
+
+def pace(settings: Settings) -> Pace:
+    return Pace(
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        stall_seconds=settings.stall_seconds,
+        drain_seconds=settings.drain_seconds,
+        max_fails=settings.max_fails,
+    )
+
+
+def _decoders(*, on_gpu: bool) -> int:
+    return min(GPU_DECODERS, os.cpu_count() or 1) if on_gpu else 1
