@@ -17,7 +17,7 @@ from vision.settings import Settings
 
 COLORS = {Status.OK: "green", Status.WARN: "yellow", Status.MISSING: "bold red"}
 STATUS_WIDTH = 8
-NAME_WIDTH = 18
+NAME_WIDTH = 20
 
 
 class Scope(StrEnum):

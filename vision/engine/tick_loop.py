@@ -14,11 +14,22 @@ Ring = Callable[[int], None]
 """Asks for that many bells to wait in the queue; returns at once and never raises."""
 
 
-def run_ticks(tick: Tick, *, ring: Ring, every_seconds: float, stop: threading.Event) -> None:
-    """Ticks and rings until `stop` is set; an unreachable database is logged and waited for."""
+def run_ticks(
+    tick: Tick,
+    *,
+    ring: Ring,
+    every_seconds: float,
+    stop: threading.Event,
+    on_success: Callable[[], object] = lambda: None,
+) -> None:
+    """Ticks and rings until `stop` is set; an unreachable database is logged and waited for.
+
+    `on_success` is called after every tick that went well.
+    """
     while not stop.is_set():
         try:
             tick_once(tick, ring)
+            on_success()
         except TemporaryError as error:
             log.warning("tick failed", extra={"error": str(error)})
         stop.wait(every_seconds)

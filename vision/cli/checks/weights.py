@@ -38,7 +38,7 @@ def _pipelines(catalogue: Catalogue, present: frozenset[str]) -> Iterator[Findin
         to_pull = [name for name in absent if not catalogue[name].weights.shipped]
         if to_pull:
             commands = "; ".join(f"vision models pull {name}" for name in to_pull)
-            detail = f"{', '.join(to_pull)} has no weights here"
+            detail = f"no weights here of {' and '.join(to_pull)}"
             yield warn(f"pipeline {pipeline.name}", detail, commands)
 
 
