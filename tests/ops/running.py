@@ -1,0 +1,118 @@
+"""Real processes of the product, and asking them."""
+
+import io
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from patience import PATIENCE_SECONDS, wait_until
+from PIL import Image
+
+from vision.cli.service.part import tied_argv
+
+VISION = (sys.executable, "-m", "vision.cli.main")
+FINAL = {"succeeded", "partial", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process and the file that has all it says."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE_SECONDS)
+
+    def says(self) -> str:
+        return self.log.read_text(errors="replace")
+
+
+@contextmanager
+def running(log: Path, *words: str, **environment: str) -> Iterator[Running]:
+    """`vision WORDS` with these settings only; killed in the end if need be."""
+    inherited = {key: value for key, value in os.environ.items() if "VISION_" not in key}
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            tied_argv((*VISION, *words)),
+            cwd=log.parent,
+            env={**inherited, "OMP_NUM_THREADS": "1", **environment},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Running(process, log)
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def service(data_dir: Path, *words: str, **environment: str) -> Iterator[tuple[Running, str]]:
+    """`vision up` on a free port, ready; and its URL."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    arguments = ("up", "--port", "0", "--data-dir", str(data_dir), *words)
+    announced = data_dir / "run" / "service.json"
+    with running(data_dir.with_suffix(".log"), *arguments, **environment) as up:
+        wait_until(lambda: announced.exists() or up.process.poll() is not None)
+        assert announced.exists(), up.says()
+        yield up, json.loads(announced.read_text())["url"]
+
+
+def pids_of(data_dir: Path) -> dict[int, str]:
+    """Command lines by process, of everything that `vision up` on this folder started."""
+    wanted = f"VISION_DATA_DIR={data_dir}".encode()
+    found = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if wanted in (process / "environ").read_bytes().split(b"\0"):
+                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
+                found[int(process.name)] = command.decode(errors="replace")
+        except OSError:
+            continue  # ended meanwhile
+    return {pid: command for pid, command in found.items() if command}
+
+
+def picture(seed: int) -> bytes:
+    """A JPEG of noise, another one for each seed."""
+    noise = Image.effect_noise((96, 64), 60 + seed % 40).convert("RGB")
+    noise.putpixel((0, 0), random.Random(seed).randbytes(3))  # type: ignore[arg-type]
+    file = io.BytesIO()
+    noise.save(file, "JPEG")
+    return file.getvalue()
+
+
+def submit(url: str, *, pictures: int) -> dict[str, Any]:
+    """A `demo` job of so many different pictures, as accepted."""
+    files = [("files", (f"{seed}.jpg", picture(seed))) for seed in range(pictures)]
+    answer = httpx.post(f"{url}/v1/jobs", files=files, data={"pipeline": "demo"}, timeout=60)
+    assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+    accepted: dict[str, Any] = answer.json()
+    return accepted
+
+
+def ended(url: str, job: Mapping[str, Any]) -> dict[str, Any]:
+    """The job once it has ended."""
+    seen: dict[str, Any] = {}
+
+    def has_ended() -> bool:
+        try:
+            answer = httpx.get(f"{url}/v1/jobs/{job['id']}", timeout=60)
+        except httpx.TransportError:
+            return False  # the API is just being started again
+        seen.update(answer.raise_for_status().json())
+        return seen["state"] in FINAL
+
+    wait_until(has_ended)
+    return seen
