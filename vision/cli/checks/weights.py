@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from vision.cli.checks.finding import Finding, missing, ok, warn
-from vision.engine.parts import USER_CATALOGUE, models_dir
+from vision.engine.parts import models_dir
 from vision.errors import OperatorError
 from vision.models.catalogue import Catalogue
+from vision.models.own_models import OWN_CATALOGUE
 from vision.models.weights import WeightsStore
 from vision.pipelines.document import PipelineDocument
 from vision.pipelines.named import NAMED
@@ -16,9 +17,9 @@ def weights(settings: Settings) -> Iterator[Finding]:
     """Those in the package, those of the named pipelines, and how many more there are."""
     folder = models_dir(settings)
     try:
-        catalogue = Catalogue.load(folder / USER_CATALOGUE)
+        catalogue = Catalogue.load(folder / OWN_CATALOGUE)
     except OperatorError as error:
-        yield missing("models", str(error), f"correct or remove {folder / USER_CATALOGUE}")
+        yield missing("models", str(error), f"correct or remove {folder / OWN_CATALOGUE}")
         return
     store = WeightsStore(folder)
     present = [spec.name for spec in catalogue.specs if store.is_present(spec)]
