@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, select
 from uuid6 import uuid7
 
-from vision.domain.job import MAX_ITEMS_PER_UNIT, NewJob
+from vision.domain.job import NewJob
 from vision.domain.states import ItemState, JobState, UnitState
 from vision.errors import FieldError, IdempotencyKeyReused, InvalidRequest, NotFound, TooBusy
 from vision.storage.bulk import Columns, Same, insert_columns
@@ -30,7 +30,7 @@ def submit(
     if not asset_ids:
         problem = FieldError("asset_ids", "name at least one asset")
         raise InvalidRequest("a job needs assets", [problem])
-    firsts = range(0, len(asset_ids), MAX_ITEMS_PER_UNIT)
+    firsts = range(0, len(asset_ids), new.items_per_unit)
     _require_room(connection, new.tenant, len(firsts), max_open_units=max_open_units)
     facts = _facts(connection, new.tenant, asset_ids)
     job_id = _insert_job(database, connection, new, items_total=len(asset_ids))

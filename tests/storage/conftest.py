@@ -1,0 +1,11 @@
+"""Storage tests get all stores at once, on both databases."""
+
+import pytest
+from storage_service import Service
+
+from vision.storage.database import Database
+
+
+@pytest.fixture
+def service(database: Database) -> Service:
+    return Service.over(database)
