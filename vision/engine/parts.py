@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from vision.engine.ingest import Ingest
+from vision.engine.station import Pace
 from vision.engine.submit import Submissions, SubmitLimits
 from vision.engine.tick import Tick
 from vision.media.decode_process import DecodeProcess
@@ -114,6 +115,16 @@ def decode_limits(settings: Settings) -> DecodeLimits:
 def submit_limits(settings: Settings) -> SubmitLimits:
     return SubmitLimits(
         max_assets_per_job=settings.max_assets_per_job, max_open_units=settings.max_open_units
+    )
+
+
+def pace(settings: Settings) -> Pace:
+    return Pace(
+        lease_seconds=settings.lease_seconds,
+        heartbeat_seconds=settings.heartbeat_seconds,
+        stall_seconds=settings.stall_seconds,
+        drain_seconds=settings.drain_seconds,
+        max_fails=settings.max_fails,
     )
 
 

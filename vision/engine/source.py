@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeAlias
 
-from vision.domain.job import Lease, WorkItem
+from vision.domain.job import Lease, UnitResult, WorkItem
 from vision.engine.in_flight import InFlight
 from vision.storage.units import UnitStore
 
@@ -74,13 +74,21 @@ class Source:
         if not is_alone and not self._may_claim_more():
             return ()
         self._waits_to_be_alone = False
-        leases = self._units.claim(self._owner, lease_seconds=self._lease_seconds)
+        claimed = self._units.claim(self._owner, lease_seconds=self._lease_seconds)
+        leases = self._without_empty(claimed)
         if is_alone or not any(lease.fails for lease in leases):
             return leases
         for lease in leases:
             self._units.release(lease)
         self._waits_to_be_alone = True
         return ()
+
+    def _without_empty(self, leases: tuple[Lease, ...]) -> tuple[Lease, ...]:
+        """Units whose every asset was erased meanwhile are done at once."""
+        for lease in leases:
+            if not lease.items:
+                self._units.commit(UnitResult(lease, ()))
+        return tuple(lease for lease in leases if lease.items)
 
     def _may_claim_more(self) -> bool:
         if self._waits_to_be_alone or any(lease.fails for lease in self._in_flight.leases()):

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from vision.engine.parts import Engine, decode_limits
-from vision.engine.station import Pace, RunsImages, Station
+from vision.engine.station import RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.models.batching import GPU_BATCH
 from vision.models.pool import ModelPool
@@ -63,16 +63,6 @@ class PipelineOpener:
 
     def __call__(self, document: Mapping[str, object]) -> RunsImages:
         return ImagePipeline(parse_pipeline(document), self._pool)
-
-
-def pace(settings: Settings) -> Pace:
-    return Pace(
-        lease_seconds=settings.lease_seconds,
-        heartbeat_seconds=settings.heartbeat_seconds,
-        stall_seconds=settings.stall_seconds,
-        drain_seconds=settings.drain_seconds,
-        max_fails=settings.max_fails,
-    )
 
 
 def _decoders(*, on_gpu: bool) -> int:

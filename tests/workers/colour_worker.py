@@ -1,0 +1,57 @@
+"""A real worker whose pipeline is the workshop's: `python colour_worker.py`.
+
+Pictures of the deadly number end the process that infers them, as broken native code does.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from vision.domain.detections import Detections
+from vision.domain.image import RgbImage
+from vision.engine.parts import Engine
+from vision.engine.station import RunsImages, Station
+from vision.media.decode_process import DecodeProcess
+from vision.settings import Settings
+from workers.prefork import serve
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from workshop import LIMITS, ColourPipeline
+
+DEADLY_NUMBER = 13
+
+
+class DeadlyPipeline(ColourPipeline):
+    """Dies of one picture."""
+
+    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+        if any(tuple(image[0, 0]) == (DEADLY_NUMBER, 0, 0) for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(images)
+
+
+def open_pipeline(document: Mapping[str, object]) -> RunsImages:
+    """From `{"colour": {"seconds": …, "deadly": …}}`."""
+    options = document["colour"]
+    assert isinstance(options, dict)
+    kind = DeadlyPipeline if options.get("deadly") else ColourPipeline
+    return kind(options["seconds"])
+
+
+@contextmanager
+def open_station(engine: Engine, settings: Settings, *, owner: str) -> Iterator[Station]:
+    with DecodeProcess(LIMITS) as decoder:
+        yield Station(
+            owner=owner,
+            units=engine.units,
+            blobs=engine.blobs,
+            decoders=(decoder,),
+            open_pipeline=open_pipeline,
+        )
+
+
+if __name__ == "__main__":
+    serve(Settings(), open_station)

@@ -1,0 +1,197 @@
+"""A batch on this machine: the engine's own loop over a SQLite file, without any broker."""
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+from pydantic import SecretStr
+
+from vision.cli.batch.backend import BadFile, EarlierWork, FileResult, HashedFile, JobProgress
+from vision.cli.batch.drawers import Drawers
+from vision.cli.batch.folder_source import FolderSource
+from vision.cli.batch.local_state import earlier_work
+from vision.cli.batch.output_folder import OutputFolder
+from vision.cli.configuration import read_settings
+from vision.domain.job import ItemResult, Job, Lease, NewAsset, NewJob
+from vision.domain.stored import DetectionFilter, as_detections
+from vision.engine.parts import Engine, decode_limits, models_dir, open_engine, pace
+from vision.engine.station import Pace, Station
+from vision.engine.work_loop import work
+from vision.engine.worker_parts import open_station
+from vision.errors import BadMedia
+from vision.logs import JsonLines
+from vision.media.overlay import Overlay
+from vision.pipelines.document import PipelineDocument
+from vision.pipelines.export.jsonl import item_json
+from vision.settings import Settings
+from vision.storage.migrate import migrate
+
+OWNER = "batch"
+LOOK_AGAIN_SECONDS = 0.1
+UNLIMITED = 2**31 - 1
+FOREVER = float("inf")
+
+
+@contextmanager
+def local_backend(asked: object, place: OutputFolder) -> Iterator["LocalBackend"]:
+    """With its models loaded; the work ends when the block does.
+
+    Raises InvalidPipeline, OperatorError for models that aren't here.
+    """
+    settings = batch_settings(read_settings(), place)
+    _log_to(place.state / "batch.log", settings.log_level)
+    folder = FolderSource()
+    with open_engine(settings) as engine:
+        document = engine.submissions.checked_pipeline(asked)
+        migrate(engine.database)
+        _free_leases(engine, settings)
+        with (
+            open_station(engine, settings, owner=f"{OWNER}-{os.getpid()}", blobs=folder) as station,
+            Drawers(decode_limits(settings)) as drawers,
+        ):
+            # Now, so that missing weights are one sentence and not an error per file.
+            station.open_pipeline(document.normal_form)
+            yield from _working(LocalBackend(engine, folder, document, drawers), station, settings)
+
+
+def batch_settings(settings: Settings, place: OutputFolder) -> Settings:
+    """The person's own, with everything that a batch keeps in its output folder."""
+    state = place.state.absolute()
+    return settings.model_copy(
+        update={
+            "models_dir": models_dir(settings),
+            "data_dir": state,
+            "database_url": SecretStr(f"sqlite:///{state / 'state.sqlite'}"),
+            "blobs_url": None,
+        }
+    )
+
+
+class LocalBackend:
+    """Assets and jobs in a SQLite file; files are read where they are."""
+
+    def __init__(
+        self, engine: Engine, folder: FolderSource, document: PipelineDocument, drawers: Drawers
+    ) -> None:
+        self.pipeline = document.normal_form
+        self.pipeline_sha256 = document.sha256
+        self.may_work = threading.Event()
+        self._engine = engine
+        self._folder = folder
+        self._drawers = drawers
+        self._ended: Counter[str] = Counter()
+        """Items by job: stored before this run, or ended in it."""
+        self._waits_for_files = False
+        self._jobs: dict[str, Job] = {}
+        self._working: Future[None] | None = None
+
+    def works_in(self, working: Future[None]) -> None:
+        """Whose failure is ours."""
+        self._working = working
+
+    def earlier_work(self) -> EarlierWork:
+        found = earlier_work(self._engine.jobs, self.pipeline_sha256)
+        for job in found.open_jobs:
+            progress = self._engine.jobs.get(UUID(job))
+            self._ended[job] = progress.items_done + progress.items_failed
+        # Their files aren't known before the folder is read: until then each would be missing.
+        self._waits_for_files = bool(found.open_jobs)
+        return found
+
+    def asset_of(self, file: HashedFile) -> str:
+        try:
+            facts = self._engine.decoder.probe(file.found.path)
+        except BadMedia as error:
+            raise BadFile(error.code, str(error)) from error
+        new = NewAsset(
+            sha256=file.sha256,
+            facts=facts,
+            size_bytes=file.size_bytes,
+            filename=file.found.name,
+            blob_key=self._folder.add(file),
+        )
+        return str(self._engine.assets.add(new)[0].id)
+
+    def submit(self, assets: Sequence[str]) -> str:
+        job, _ = self._engine.jobs.submit(
+            NewJob(
+                asset_ids=tuple(UUID(asset) for asset in assets),
+                pipeline=self.pipeline,
+                pipeline_sha256=self.pipeline_sha256,
+                items_per_unit=1,
+            ),
+            max_open_units=UNLIMITED,
+        )
+        if not self._waits_for_files:
+            self.may_work.set()
+        return str(job.id)
+
+    def all_submitted(self) -> None:
+        self.may_work.set()
+
+    def progress(self, job: str) -> JobProgress:
+        if self._working is not None and self._working.done():
+            self._working.result()
+        found = self._engine.jobs.get(UUID(job))
+        return JobProgress(min(self._ended[job], found.items_total), found.state.is_final)
+
+    def note(self, lease: Lease, _result: ItemResult) -> None:
+        """An image has an outcome: the bar moves before the unit is stored."""
+        self._ended[str(lease.job_id)] += 1
+
+    def result(self, file: HashedFile, *, asset: str, job: str) -> FileResult:
+        item = self._engine.jobs.item(UUID(job), UUID(asset))
+        chosen = DetectionFilter(job_id=item.job_id, asset_id=item.asset_id)
+        rows = tuple(self._engine.detections.stream(chosen))
+        document = item_json(self._job(job), item, (row.detection for row in rows))
+        if item.error is not None:
+            return FileResult(file.found.name, file.sha256, document, None)
+        overlay = Overlay(as_detections(rows))
+        draw = partial(self._drawers.draw, file.found.path, overlay)
+        return FileResult(file.found.name, file.sha256, document, draw)
+
+    def _job(self, job: str) -> Job:
+        if job not in self._jobs:
+            self._jobs[job] = self._engine.jobs.get(UUID(job))
+        return self._jobs[job]
+
+
+def _working(backend: LocalBackend, station: Station, settings: Settings) -> Iterator[LocalBackend]:
+    stop = threading.Event()
+    # Nobody starts a batch's process again: neither a slow image nor a drain may end it.
+    patient = replace(pace(settings), stall_seconds=FOREVER, drain_seconds=FOREVER)
+    with ThreadPoolExecutor(1, "work") as executor:
+        backend.works_in(executor.submit(_work, backend, station, patient, stop))
+        try:
+            yield backend
+        finally:
+            stop.set()
+            backend.may_work.set()
+
+
+def _work(backend: LocalBackend, station: Station, patient: Pace, stop: threading.Event) -> None:
+    backend.may_work.wait()
+    while not stop.is_set():
+        work(station, patient, drain=stop.is_set, on_item=backend.note)
+        station.units.reap(max_fails=patient.max_fails)
+        stop.wait(LOOK_AGAIN_SECONDS)
+
+
+def _free_leases(engine: Engine, settings: Settings) -> None:
+    """An earlier run that was killed holds nothing: the output folder is ours alone."""
+    engine.units.expire_owner(OWNER)
+    engine.units.reap(max_fails=settings.max_fails)
+
+
+def _log_to(path: Path, level: str) -> None:
+    handler = logging.FileHandler(path)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=level, handlers=[handler], force=True)
