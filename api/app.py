@@ -1,0 +1,73 @@
+"""The application: `uvicorn api.app:create_app --factory`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from api import openapi, problems
+from api.border import Border
+from api.metrics import Metrics
+from api.routes import (
+    annotated,
+    assets,
+    content,
+    detections,
+    export,
+    health,
+    items,
+    jobs,
+    models,
+    pipelines,
+    submit,
+)
+from api.services import open_services
+from vision import __version__
+from vision.settings import Settings
+
+VERSIONED = (
+    assets,
+    content,
+    submit,
+    jobs,
+    items,
+    annotated,
+    detections,
+    export,
+    models,
+    pipelines,
+)
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The whole API. Without `settings` they are read from the environment, here and once."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="Vision Service",
+        summary=openapi.SUMMARY,
+        description=openapi.DESCRIPTION,
+        version=__version__,
+        docs_url=None,  # the documentation page would load its scripts from elsewhere
+        redoc_url=None,
+        redirect_slashes=False,
+        lifespan=_lifespan_of(settings or Settings(), metrics),
+        responses=openapi.EVERY_ERROR,
+    )
+    for module in VERSIONED:
+        app.include_router(module.router, prefix="/v1")
+    app.include_router(health.router)
+    app.add_middleware(Border, metrics=metrics)
+    problems.add_handlers(app)
+    openapi.complete(app)
+    return app
+
+
+def _lifespan_of(settings: Settings, metrics: Metrics) -> Lifespan[FastAPI]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with open_services(settings, metrics) as services:
+            app.state.services = services
+            yield
+
+    return lifespan

@@ -1,0 +1,88 @@
+"""A job's results as a file for other tools."""
+
+from collections.abc import Iterator
+from tempfile import TemporaryFile
+from typing import Annotated, BinaryIO, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+from starlette.responses import Response, StreamingResponse
+
+from api import openapi
+from api.downloads import SAFE_HEADERS, attachment, streamed
+from api.schemas.base import Question
+from api.services import Given, Services, Tenant
+from vision.domain.job import Item, Job
+from vision.domain.stored import DetectionFilter
+from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.formats import FORMATS, export_format
+
+router = APIRouter(tags=["results"])
+
+_CHUNK_BYTES: Final = 256 * 1024
+_ITEMS_PER_PAGE: Final = 1000
+
+
+class ExportQuestion(Question):
+    """As what."""
+
+    format: str = Field(description=f"One of {', '.join(FORMATS)}.", examples=["coco"])
+
+
+@router.get(
+    "/jobs/{job_id:uuid}/export",
+    response_class=Response,
+    responses=openapi.file_answer(
+        *(each.media_type for each in FORMATS.values()), description="The file."
+    ),
+)
+def export_job(
+    job_id: UUID, services: Given, tenant: Tenant, question: Annotated[ExportQuestion, Query()]
+) -> Response:
+    """Everything stored so far, masks and keypoints included."""
+    chosen = export_format(question.format)
+    job = services.engine.jobs.get(job_id, tenant)
+    # Written as a whole first: an export that fails half-way is an error, never half a file.
+    file = TemporaryFile(dir=services.staging.folder)  # noqa: SIM115 - closed by the stream
+    try:
+        chosen.write(_findings(services, job), file)
+    except BaseException:
+        file.close()
+        raise
+    headers = {
+        **SAFE_HEADERS,
+        **attachment(f"{job.id}.{chosen.name}{chosen.extension}"),
+        "Content-Length": str(file.tell()),
+    }
+    return StreamingResponse(streamed(_pieces(file)), 200, headers, chosen.media_type)
+
+
+def _findings(services: Services, job: Job) -> Findings:
+    engine = services.engine
+    detections = engine.detections.stream(DetectionFilter(tenant=job.tenant, job_id=job.id))
+    return Findings(job, tuple(_items(services, job)), detections, _keypoint_names(services, job))
+
+
+def _items(services: Services, job: Job) -> Iterator[Item]:
+    cursor: str | None = None
+    while True:
+        page = services.engine.jobs.items(job.id, job.tenant, limit=_ITEMS_PER_PAGE, cursor=cursor)
+        yield from page.items
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _keypoint_names(services: Services, job: Job) -> tuple[str, ...]:
+    detect = job.pipeline.get("detect")
+    name = detect["model"] if isinstance(detect, dict) else None
+    catalogue = services.engine.catalogue
+    return catalogue[name].keypoint_names if name is not None and name in catalogue else ()
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while piece := file.read(_CHUNK_BYTES):
+            yield piece

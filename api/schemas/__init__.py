@@ -1,0 +1,1 @@
+"""What travels as JSON. Pydantic lives here and at no other place behind the border."""

@@ -1,0 +1,124 @@
+"""Detections as JSON. Questions and the documented shape are schemas; the rows themselves are
+written without them, because there may be millions."""
+
+from dataclasses import replace
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import AwareDatetime, BeforeValidator, Field
+
+from api.schemas.base import Answer, Line, Moment, PageQuestion, Question, Tag
+from vision.domain.stored import DetectionFilter, LabelCount
+
+Score = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+def _split(value: object) -> object:
+    """`include=mask,keypoints` and `include=mask&include=keypoints` mean the same."""
+    words = value if isinstance(value, list | tuple) else [value]
+    return [part.strip() for word in words for part in str(word).split(",") if part.strip()]
+
+
+Extra = Literal["mask", "keypoints"]
+Include = Annotated[tuple[Extra, ...], BeforeValidator(_split)]
+
+
+class JobDetectionsQuestion(PageQuestion):
+    """Which detections of one job."""
+
+    label: Annotated[Line, Field(max_length=200)] | None = None
+    min_score: Score | None = Field(
+        None, description="Masks that no detector named have no score and don't pass."
+    )
+    asset_id: UUID | None = None
+    track_id: int | None = Field(None, ge=0)
+    frame_index: int | None = Field(None, ge=0)
+    from_seconds: Seconds | None = Field(None, description="Place in the video, inclusive.")
+    to_seconds: Seconds | None = Field(None, description="Place in the video, exclusive.")
+    include: Include = Field(
+        (), description="`mask`, `keypoints` or both, separated by a comma: they are large."
+    )
+
+    def chosen(self, tenant: str, job_id: UUID | None = None) -> DetectionFilter:
+        return DetectionFilter(
+            tenant=tenant,
+            job_id=job_id,
+            asset_id=self.asset_id,
+            label=self.label,
+            min_score=self.min_score,
+            track_id=self.track_id,
+            frame_index=self.frame_index,
+            from_seconds=self.from_seconds,
+            to_seconds=self.to_seconds,
+        )
+
+
+class DetectionsQuestion(JobDetectionsQuestion):
+    """Which detections of all jobs."""
+
+    job_id: UUID | None = None
+    tag: Tag | None = Field(None, description="A tag of the job.")
+    since: AwareDatetime | None = Field(None, description="Stored at or after.")
+    until: AwareDatetime | None = Field(None, description="Stored before.")
+
+    def chosen(self, tenant: str, job_id: UUID | None = None) -> DetectionFilter:
+        return replace(
+            super().chosen(tenant, job_id or self.job_id),
+            tag=self.tag,
+            since=None if self.since is None else self.since.timestamp(),
+            until=None if self.until is None else self.until.timestamp(),
+        )
+
+
+class Mask(Answer):
+    """COCO compressed run lengths."""
+
+    size: tuple[int, int] = Field(description="Height, width.")
+    counts: str
+
+
+class DetectionAnswer(Answer):
+    """One thing found in one picture."""
+
+    id: str
+    job_id: UUID
+    asset_id: UUID
+    item: int = Field(description="Position of the asset in the job, from 0.")
+    frame_index: int | None
+    pts_seconds: float | None
+    label: str
+    class_id: int
+    score: float | None = Field(description="Null for masks that no detector named.")
+    box: tuple[float, float, float, float] = Field(description="x1, y1, x2, y2 in pixels.")
+    track_id: int | None
+    predicted_iou: float | None = Field(description="The segmenter's own guess; not a score.")
+    stability_score: float | None
+    provenance: str | None = Field(description="Digest of one of the job's provenances.")
+    created_at: Moment
+    mask: Mask | None = Field(None, description="There with include=mask.")
+    keypoints: tuple[tuple[float, float, float], ...] | None = Field(
+        None, description="There with include=keypoints: x, y in pixels, and the model's score."
+    )
+
+
+class CountsQuestion(Question):
+    """How to sum up."""
+
+    group_by: Literal["label"] = "label"
+    bucket_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
+        None, description="Of video time. Pictures have none: their bucket is null."
+    )
+
+
+class CountAnswer(Answer):
+    """One group of a job's detections."""
+
+    label: str
+    bucket_start_seconds: float | None = Field(None, description="Null for pictures.")
+    detections: int
+    items: int = Field(description="Items with at least one.")
+
+    @classmethod
+    def of(cls, count: LabelCount) -> Self:
+        return cls(label=count.label, detections=count.detections, items=count.items)
