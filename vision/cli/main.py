@@ -11,7 +11,10 @@ from vision.cli.output import out
 
 COMMANDS: Mapping[str, LazyCommand] = {
     "up": LazyCommand("vision.cli.up:up", "The whole service on this machine; Ctrl-C drains."),
-    "batch": LazyCommand("vision.cli.batch.command:batch", "Every picture in a folder."),
+    "batch": LazyCommand(
+        "vision.cli.batch.command:batch",
+        "Every picture in a folder; interrupted, the same command goes on where it was.",
+    ),
     "analyze": LazyCommand("vision.cli.analyze:analyze", "One picture, here and now."),
     "jobs": LazyCommand("vision.cli.jobs:app", "The jobs of a server."),
     "detections": LazyCommand(

@@ -63,6 +63,9 @@ class NewJob:
     idempotency_key: str | None = None
     request_sha256: str = ""
     """Same key with another hash is another request: refused."""
+    items_per_unit: int = MAX_ITEMS_PER_UNIT
+    """How much is stored at once, and so lost at most when a worker dies; 1 where nothing that
+    was done may be done again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ class HashedFile:
     found: FoundFile
     sha256: str
     size_bytes: int
+    changed_at_ns: int
+    """By the file system, before it was hashed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,15 @@ class FileResult:
 class Backend(Protocol):
     """Assets and jobs go by their ids as text. Calls come from any thread."""
 
-    pipeline: object
-    """As asked: a name or a document."""
-    pipeline_sha256: str
-    """Results of an equal hash needn't be made again."""
+    @property
+    def pipeline(self) -> object:
+        """As asked: a name or a document."""
+        ...
+
+    @property
+    def pipeline_sha256(self) -> str:
+        """Results of an equal hash needn't be made again."""
+        ...
 
     def earlier_work(self) -> EarlierWork: ...
 
@@ -72,6 +79,10 @@ class Backend(Protocol):
 
     def submit(self, assets: Sequence[str]) -> str:
         """The new job."""
+        ...
+
+    def all_submitted(self) -> None:
+        """Every file of the folder is known by now."""
         ...
 
     def progress(self, job: str) -> JobProgress:

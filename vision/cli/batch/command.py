@@ -1,9 +1,10 @@
 """`vision batch`: a whole folder, here or on a server."""
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -54,9 +55,8 @@ def batch(
         try:
             with _backend(asked, place, server=server) as backend:
                 outcome = carry_out(order, backend)
-        except KeyboardInterrupt as error:
-            notes().print(f"interrupted; run the same command again to go on in {output}")
-            raise typer.Exit(exits.INTERRUPTED) from error
+        except KeyboardInterrupt:
+            _end_interrupted(output)
     if as_json:
         print_json(outcome.summary)
     else:
@@ -96,6 +96,13 @@ def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
     _say(f"results in {order.place.results}, summary in {order.place.summary}")
     if order.annotate:
         _say(f"{facts.pictures} annotated pictures in {order.place.pictures}")
+
+
+def _end_interrupted(output: Path) -> NoReturn:
+    notes().print(f"interrupted; run the same command again to go on in {output}")
+    # At once, also on a second Ctrl-C while a slow network is still at its last picture: what
+    # was done is stored, and waiting for threads would be all that is left to do.
+    os._exit(exits.INTERRUPTED)
 
 
 def _listed(counts: Iterable[tuple[str, int]]) -> str:

@@ -16,6 +16,7 @@ from vision.cli.batch.backend import (
     result_of_bad_file,
 )
 from vision.cli.batch.folder import FoundFile, sha256_of
+from vision.cli.output import notes
 
 FILES_PER_JOB = 256
 """Work begins when so many are known; hashing and uploading goes on meanwhile."""
@@ -59,6 +60,9 @@ class BatchRun:
             feeding = executor.submit(self._feed, frozenset(earlier.open_jobs))
             try:
                 self._watch(feeding, on_progress)
+            except KeyboardInterrupt:
+                notes().print("stopping after the pictures in work; Ctrl-C again ends at once")
+                raise
             finally:
                 self._stop.set()
         feeding.result()
@@ -83,14 +87,16 @@ class BatchRun:
                 if self._stop.is_set():
                     return
                 self._submit(list(executor.map(self._take, files)), open_jobs)
+        self._backend.all_submitted()
 
     def _take(self, file: FoundFile) -> tuple[HashedFile, str] | FileResult:
         sha256 = None
         try:
             if self._stop.is_set():
                 raise BadFile("interrupted", "the batch was interrupted")
+            facts = file.path.stat()
             sha256 = sha256_of(file.path)
-            hashed = HashedFile(file, sha256, file.path.stat().st_size)
+            hashed = HashedFile(file, sha256, facts.st_size, facts.st_mtime_ns)
             return hashed, self._backend.asset_of(hashed)
         except BadFile as error:
             return result_of_bad_file(file.name, sha256=sha256, code=error.code, detail=str(error))

@@ -1,0 +1,76 @@
+"""Runs the installed console script, as a person does."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+SCRIPT = Path(sys.executable).with_name("vision")
+TIMEOUT_SECONDS = 240
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A finished run."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Ours without settings of the product; one thread for torch on a shared machine."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("VISION_")}
+    return kept | {"OMP_NUM_THREADS": "1"} | more
+
+
+def run(*arguments: object, cwd: Path | None = None, **more: str) -> Ended:
+    """`vision ARGUMENTS`, waited for."""
+    done = subprocess.run(
+        [SCRIPT, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def start(*arguments: object, cwd: Path | None = None, **more: str) -> subprocess.Popen[bytes]:
+    """`vision ARGUMENTS`, running, in a process group of its own."""
+    return subprocess.Popen(
+        [SCRIPT, *map(str, arguments)],
+        cwd=cwd,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def make_picture(path: Path, *, number: int = 0, size: tuple[int, int] = (160, 120)) -> Path:
+    """A small picture; each `number` has its own content."""
+    picture = Image.new("RGB", size, (90, 120 + number % 100, 90))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((20 + number % 40, 30, 90, 90), fill=(200, 40, 40))
+    draw.ellipse((100, 50, 140, 90), fill=(250, 250, number % 256))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture.save(path, quality=90)
+    return path
+
+
+def make_truncated_jpeg(path: Path) -> Path:
+    """The first two thirds of a picture."""
+    whole = make_picture(path, number=77, size=(400, 300)).read_bytes()
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    return path
+
+
+def make_text_named_jpeg(path: Path) -> Path:
+    path.write_text("Dear diary, today I was renamed.\n")
+    return path

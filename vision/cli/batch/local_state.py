@@ -1,0 +1,56 @@
+"""What an earlier run has left in the batch's own database."""
+
+from collections.abc import Iterator
+
+from vision.cli.batch.backend import EarlierWork
+from vision.cli.batch.permanent import PERMANENT_CODES
+from vision.domain.job import DEFAULT_TENANT, Item, Job
+from vision.domain.states import ItemState
+from vision.storage.jobs import JobStore
+
+PAGE_LIMIT = 1000
+
+
+def earlier_work(jobs: JobStore, pipeline_sha256: str) -> EarlierWork:
+    """Of this pipeline. Open jobs of other pipelines are cancelled; what they stored stays."""
+    job_of: dict[str, str] = {}
+    open_jobs = []
+    # The oldest first: what a later job says of an asset counts.
+    for job in reversed(tuple(_jobs(jobs))):
+        if job.pipeline_sha256 != pipeline_sha256:
+            if not job.state.is_final:
+                jobs.cancel(job.id)
+            continue
+        if not job.state.is_final:
+            open_jobs.append(str(job.id))
+        for item in _items(jobs, job):
+            if _is_covered(job, item):
+                job_of[str(item.asset_id)] = str(job.id)
+    return EarlierWork(job_of, tuple(open_jobs))
+
+
+def _is_covered(job: Job, item: Item) -> bool:
+    """Whether the job has its results or its final error, or still works on it."""
+    if item.error is not None:
+        return item.error.code in PERMANENT_CODES
+    return item.state is ItemState.DONE or not job.state.is_final
+
+
+def _jobs(jobs: JobStore) -> Iterator[Job]:
+    cursor: str | None = None
+    while True:
+        page = jobs.page(DEFAULT_TENANT, limit=PAGE_LIMIT, cursor=cursor)
+        yield from page.items
+        cursor = page.next
+        if cursor is None:
+            return
+
+
+def _items(jobs: JobStore, job: Job) -> Iterator[Item]:
+    cursor: str | None = None
+    while True:
+        page = jobs.items(job.id, limit=PAGE_LIMIT, cursor=cursor)
+        yield from page.items
+        cursor = page.next
+        if cursor is None:
+            return
