@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import vision
@@ -63,16 +64,11 @@ class DecodeLaunch:
         """The answer, from the stranger that it is. Raises ProcessDied, TimeoutError; then the
         process is dead."""
         self._wire.set_deadline(seconds)
-        try:
-            self._wire.send(request)
-            answer = self._wire.receive()
-        except (EOFError, ConnectionError) as error:
-            self.kill()
-            raise ProcessDied from error
-        except BaseException:
-            # Whatever interrupted us: the late answer must not meet the next question.
-            self.kill()
-            raise
+        with ExitStack() as on_failure:
+            # Whatever interrupts us: the late answer must not meet the next question.
+            on_failure.callback(self.kill)
+            answer = self._exchange(request)
+            on_failure.pop_all()
         close_files(answer.files)
         return answer
 
@@ -85,6 +81,13 @@ class DecodeLaunch:
         """In a fork of the parent: lets go of the process, which stays the parent's."""
         self._wire.close()
         self._process.returncode = 0
+
+    def _exchange(self, request: Message) -> Message:
+        try:
+            self._wire.send(request)
+            return self._wire.receive()
+        except (EOFError, ConnectionError) as error:
+            raise ProcessDied from error
 
     def _wait_until_ready(self) -> None:
         self._wire.set_deadline(_START_SECONDS)

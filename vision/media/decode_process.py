@@ -4,6 +4,7 @@ import os
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -68,12 +69,11 @@ class DecodeProcess:
         """
         with self._lock:
             buffer = self._buffers.take()
-            try:
+            with ExitStack() as on_failure:
+                on_failure.callback(self._buffers.give_back, buffer)
                 answer = self._ask(Request(Operation.DECODE, buffer.id), source, buffer=buffer)
                 facts = facts_of(answer, max_pixels=self._limits.max_pixels)
-            except BaseException:
-                self._buffers.drop(buffer)
-                raise
+                on_failure.pop_all()
             return DecodedImage(self._buffers.image(buffer, facts.size), facts)
 
     def annotate(

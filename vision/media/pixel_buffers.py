@@ -18,6 +18,7 @@ from vision.media.shared_files import anonymous_file
 
 MAX_KEPT_BYTES = 256 << 20
 """Touched memory that waits for its next use."""
+_BLOCK_BYTES = 512
 _IDS = count(1)
 
 
@@ -32,7 +33,11 @@ class PixelBuffer:
     """Never used again in this process."""
     file: int
     memory: mmap.mmap
-    touched_bytes: int = 0
+
+    @property
+    def touched_bytes(self) -> int:
+        """What the largest picture in it has left in use."""
+        return os.fstat(self.file).st_blocks * _BLOCK_BYTES
 
     @classmethod
     def of(cls, size_bytes: int) -> "PixelBuffer":
@@ -53,7 +58,7 @@ class PixelBuffers:
         self._dropped: list[int] = []
 
     def take(self) -> PixelBuffer:
-        """A buffer that nobody reads. Hand it to `image` or to `drop`."""
+        """A buffer that nobody reads. Hand it to `image` or to `give_back`."""
         self._collect()
         return self._free.pop() if self._free else PixelBuffer.of(self._buffer_bytes)
 
@@ -62,16 +67,14 @@ class PixelBuffers:
 
         The buffer comes back by itself when the last view of the array is gone.
         """
-        count = size.pixels * 3
-        buffer.touched_bytes = max(buffer.touched_bytes, count)
-        flat = np.frombuffer(buffer.memory, np.uint8, count)
+        flat = np.frombuffer(buffer.memory, np.uint8, size.pixels * 3)
         # numpy lets every view hold on to this first array, so its end is the end of all.
         weakref.finalize(flat, self._returned.append, buffer).atexit = False
         return flat.reshape(size.height, size.width, 3)
 
-    def drop(self, buffer: PixelBuffer) -> None:
-        """The buffer isn't used again."""
-        self._dropped.append(buffer.id)
+    def give_back(self, buffer: PixelBuffer) -> None:
+        """There is no picture in it after all."""
+        self._returned.append(buffer)
 
     def forgotten(self) -> list[int]:
         """Ids dropped since the last call: the decode process may let them go as well."""
@@ -82,4 +85,4 @@ class PixelBuffers:
         while self._returned:
             self._free.append(self._returned.popleft())
         while sum(buffer.touched_bytes for buffer in self._free) > MAX_KEPT_BYTES:
-            self.drop(self._free.popleft())
+            self._dropped.append(self._free.popleft().id)

@@ -9,6 +9,7 @@ import socket
 import struct
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 _FRAME = struct.Struct(">IQ")
@@ -57,11 +58,11 @@ class Wire:
         """The next message; EOFError when the other side is gone or talks nonsense."""
         self._wait()
         start, files, _, _ = socket.recv_fds(self._socket, _FRAME.size, _MAX_FILES)
-        try:
-            return self._rest_of_message(start, tuple(files))
-        except BaseException:
-            close_files(files)
-            raise
+        with ExitStack() as on_failure:
+            on_failure.callback(close_files, files)
+            message = self._rest_of_message(start, tuple(files))
+            on_failure.pop_all()
+        return message
 
     def _rest_of_message(self, start: bytes, files: tuple[int, ...]) -> Message:
         if not start:
