@@ -37,6 +37,10 @@ COMMANDS: Mapping[str, LazyCommand] = {
         "vision.cli.migrate:migrate",
         "Bring the database to the newest schema; safe at any time, also twice at once.",
     ),
+    "bench": LazyCommand(
+        "vision.cli.bench.command:bench",
+        "Measure this machine, each figure in one run against its reference.",
+    ),
     "doctor": LazyCommand(
         "vision.cli.doctor:doctor", "What is missing on this machine, and what to do about it."
     ),
