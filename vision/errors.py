@@ -15,6 +15,7 @@
     │   └── TooBusy
     └── OperatorError        us: something on this machine must be set right
         ├── WeightsMissing, WeightsMismatch
+        ├── DeviceMemoryFull, DeviceBroken
         └── MissingDependency
 
 `code` is a promise to programs; the sentence is for people and names the thing and the limit.
@@ -194,3 +195,15 @@ class MissingDependency(OperatorError):
     """A library or program isn't installed."""
 
     code = "missing_dependency"
+
+
+class DeviceMemoryFull(OperatorError):
+    """The device has no room for this much at once."""
+
+    code = "out_of_memory"
+
+
+class DeviceBroken(OperatorError):
+    """The device is in a state that only a new process leaves."""
+
+    code = "device_broken"

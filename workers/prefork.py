@@ -12,7 +12,6 @@ from contextlib import AbstractContextManager, ExitStack
 from types import FrameType
 from typing import Any, TypeAlias
 
-import torch
 from celery import signals
 
 from vision.domain.job import MAX_ITEMS_PER_UNIT
@@ -115,8 +114,6 @@ class _Worker:
         self._state.ask_to_drain()
 
     def _watch_child(self, sender: Any, **_signal: Any) -> None:
-        in_use = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
-        assert not in_use, "CUDA in the parent doesn't survive the fork"
         sender.timer.call_repeatedly(WATCH_SECONDS, self._end_stalled_child)
 
     def _end_stalled_child(self) -> None:

@@ -4,13 +4,17 @@ import logging
 import os
 from collections.abc import Sequence
 
-import torch
-
 from vision.domain.detections import Detections
 from vision.domain.image import RgbImage
 from vision.domain.job import ItemFailure
 from vision.engine.station import RunsImages
-from vision.errors import CallerError, OperatorError, TemporaryError
+from vision.errors import (
+    CallerError,
+    DeviceBroken,
+    DeviceMemoryFull,
+    OperatorError,
+    TemporaryError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +22,9 @@ EXIT_DEVICE_BROKEN = 71
 INTERNAL_ERROR = ItemFailure(
     "internal_error", "the pipeline failed on this image; the worker's log says why"
 )
-OUT_OF_MEMORY = ItemFailure("out_of_memory", "the device's memory is too small for this image")
+OUT_OF_MEMORY = ItemFailure(
+    DeviceMemoryFull.code, "the device's memory is too small for this image"
+)
 
 Outcome = Detections | ItemFailure
 
@@ -30,10 +36,9 @@ def run_batch(pipeline: RunsImages, images: Sequence[RgbImage]) -> list[Outcome]
     """
     try:
         return list(pipeline.run(images))
-    except torch.OutOfMemoryError:
-        torch.cuda.empty_cache()
+    except DeviceMemoryFull:
         return _in_halves(pipeline, images)
-    except torch.AcceleratorError:
+    except DeviceBroken:
         log.critical("device broken", exc_info=True)
         os._exit(EXIT_DEVICE_BROKEN)
     except (OperatorError, TemporaryError):

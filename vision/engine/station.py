@@ -28,7 +28,7 @@ class RunsImages(Protocol):
     def provenance(self) -> Provenance: ...
 
     def run(self, images: Sequence[RgbImage]) -> list[Detections]:
-        """One result per image, in order."""
+        """One result per image, in order. Raises DeviceMemoryFull, DeviceBroken."""
         ...
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+from vision.engine.device_pipeline import DevicePipeline
 from vision.engine.parts import Engine, decode_limits
 from vision.engine.station import RunsImages, Station
 from vision.media.decode_process import DecodeProcess
@@ -62,7 +63,7 @@ class PipelineOpener:
         self._pool = pool
 
     def __call__(self, document: Mapping[str, object]) -> RunsImages:
-        return ImagePipeline(parse_pipeline(document), self._pool)
+        return DevicePipeline(ImagePipeline(parse_pipeline(document), self._pool))
 
 
 def _decoders(*, on_gpu: bool) -> int:
