@@ -9,8 +9,8 @@ from pathlib import Path
 MAX_FILE_BYTES = 10 * 1024 * 1024
 KEPT_FILES = 3
 NAME_WIDTH = 6
-REPEATED_FIELDS = ("time", "level", "logger", "event", "pid", "traceback")
-"""Shown by their place in the line, or not at all."""
+HIDDEN_FIELDS = ("time", "level", "logger", "event", "pid", "traceback", "color_message", "data")
+"""Shown in their place, or too long for people (the last two are of uvicorn and Celery)."""
 
 
 class PartOutput:
@@ -50,6 +50,6 @@ def readable(line: str) -> str:
     if not isinstance(event, dict) or "event" not in event:
         return line
     level = "" if event.get("level") == "INFO" else f"{event.get('level')} "
-    fields = [f"{name}={event[name]}" for name in event if name not in REPEATED_FIELDS]
+    fields = [f"{name}={event[name]}" for name in event if name not in HIDDEN_FIELDS]
     words = " ".join([f"{level}{event['event']}", *fields])
     return "\n".join(filter(None, [words, event.get("traceback")]))

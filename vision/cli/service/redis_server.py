@@ -54,6 +54,7 @@ def redis_part(server: RedisServer, socket: Path) -> Part:
         # A full server must refuse bells, not forget the queue.
         "--maxmemory-policy": "noeviction",
         "--daemonize": "no",
+        "--loglevel": "warning",
         "--dir": str(socket.parent),
     }
     argv = [str(server.path), *(word for option in options.items() for word in option)]
