@@ -1,10 +1,13 @@
 """Runs the installed console script, as a person does."""
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -51,6 +54,35 @@ def start(*arguments: object, cwd: Path | None = None, **more: str) -> subproces
         stderr=subprocess.PIPE,
         start_new_session=True,
     )
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A models folder with the model `yard`, and a pipeline file that names it."""
+
+    models_dir: Path
+    pipeline: Path
+
+    def run(self, *arguments: object, **more: str) -> Ended:
+        return run(*arguments, VISION_MODELS_DIR=str(self.models_dir), **more)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A finished batch."""
+
+    ended: Ended
+    folder: Path
+    out: Path
+
+    @property
+    def lines(self) -> Sequence[dict[str, Any]]:
+        return [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        summary: dict[str, Any] = json.loads((self.out / "summary.json").read_text())
+        return summary
 
 
 def make_picture(path: Path, *, number: int = 0, size: tuple[int, int] = (160, 120)) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import typer
+from console import run
 
-from tests.cli.console import run
 from vision.cli.lazy import load
 from vision.cli.main import COMMANDS
 from vision.cli.models import ModelCommands

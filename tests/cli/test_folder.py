@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from console import make_picture, make_text_named_jpeg
 
-from tests.cli.console import make_picture, make_text_named_jpeg
 from vision.cli.batch.folder import look_into
 from vision.cli.batch.pictures import picture_names
 from vision.errors import InvalidRequest

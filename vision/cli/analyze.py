@@ -1,33 +1,27 @@
 """`vision analyze`: one picture, here and now, without a database."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from vision.cli.analysis import Analysis
 from vision.cli.batch.folder import sha256_of
 from vision.cli.client import JsonOption
 from vision.cli.configuration import read_settings
 from vision.cli.files import replacing
+from vision.cli.lazy import load
 from vision.cli.output import out, print_json, print_table
-from vision.cli.pipeline_file import PipelineOption, pipeline_from
+from vision.cli.pipeline import PipelineOption, pipeline_from, runnable_here
 from vision.domain.detections import Detection, Detections
-from vision.domain.media import MediaFacts
-from vision.domain.provenance import Provenance
-from vision.engine.parts import decode_limits, models_dir
+from vision.engine.parts import decode_limits
 from vision.errors import InvalidRequest
 from vision.media.decode_process import DecodeProcess
 from vision.media.overlay import Overlay
-from vision.models.catalogue import Catalogue
-from vision.models.own_models import OWN_CATALOGUE
-from vision.models.pool import ModelPool
-from vision.models.weights import WeightsStore
 from vision.pipelines.export.findings import detection_json, media_json
-from vision.pipelines.image import ImagePipeline
-from vision.pipelines.named import resolve
-from vision.pipelines.plan import check
-from vision.settings import Settings
+
+ANALYZED = "vision.cli.analyze_here:analyzed"
+"""By name: it imports torch."""
 
 
 def analyze(
@@ -48,8 +42,11 @@ def analyze(
     if not file.is_file():
         raise InvalidRequest(f"there is no file {file}")
     settings = read_settings()
+    document = runnable_here(pipeline_from(pipeline), settings)
     with DecodeProcess(decode_limits(settings)) as decoder:
-        found = _analyzed(file, pipeline_from(pipeline), decoder, settings)
+        # Before torch: a file that can't be read is known in milliseconds.
+        decoded = decoder.decode(file)
+        found: Analysis = load(ANALYZED)(decoded, document, settings)
         if picture is None and not as_json:
             picture = Path(f"{file.stem}.annotated.jpg")
         if picture is not None:
@@ -60,31 +57,6 @@ def analyze(
     _print(found, picture)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    detections: Detections
-    facts: MediaFacts
-    provenance: Provenance
-
-
-def _analyzed(file: Path, asked: object, decoder: DecodeProcess, settings: Settings) -> _Found:
-    folder = models_dir(settings)
-    catalogue = Catalogue.load(folder / OWN_CATALOGUE)
-    document = resolve(asked)
-    check(document, catalogue)
-    # Before the models: a file that can't be read is known in milliseconds.
-    decoded = decoder.decode(file)
-    pool = ModelPool(
-        catalogue,
-        WeightsStore(folder),
-        device=settings.device,
-        precision=settings.precision,
-        memory_bytes=settings.model_memory_bytes,
-    )
-    pipeline = ImagePipeline(document, pool)
-    return _Found(pipeline.run([decoded.image])[0], decoded.facts, pipeline.provenance)
-
-
 def _draw(file: Path, detections: Detections, decoder: DecodeProcess, picture: Path) -> None:
     is_png = picture.suffix.lower() == ".png"
     media_type = "image/png" if is_png else "image/jpeg"
@@ -93,7 +65,7 @@ def _draw(file: Path, detections: Detections, decoder: DecodeProcess, picture: P
         target.write(drawn)
 
 
-def _result_json(file: Path, found: _Found) -> dict[str, object]:
+def _result_json(file: Path, found: Analysis) -> dict[str, object]:
     return {
         "filename": file.name,
         "sha256": sha256_of(file),
@@ -105,7 +77,7 @@ def _result_json(file: Path, found: _Found) -> dict[str, object]:
     }
 
 
-def _print(found: _Found, picture: Path | None) -> None:
+def _print(found: Analysis, picture: Path | None) -> None:
     columns = ("label", "score", "predicted IoU", "x1 y1 x2 y2", "mask pixels")
     print_table(columns, [_row(detection) for detection in found.detections])
     counts = ", ".join(

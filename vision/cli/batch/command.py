@@ -15,9 +15,10 @@ from vision.cli.batch.folder import FolderContent, look_into
 from vision.cli.batch.output_folder import OutputFolder, held
 from vision.cli.batch.server import ServerBackend
 from vision.cli.client import Client, JsonOption
+from vision.cli.configuration import read_settings
 from vision.cli.lazy import load
 from vision.cli.output import notes, out, print_json
-from vision.cli.pipeline_file import PipelineOption, pipeline_from
+from vision.cli.pipeline import PipelineOption, pipeline_from, runnable_here
 from vision.errors import CallerError
 
 LOCAL_BACKEND = "vision.cli.batch.local:local_backend"
@@ -49,6 +50,8 @@ def batch(
     Ends with 0 when every file has results, 3 when some have an error instead, 1 when all have.
     """
     asked = pipeline_from(pipeline)
+    if server is None:
+        asked = runnable_here(asked, read_settings())
     content = _content(folder, recursive=recursive, leave_out=output)
     with held(output) as place:
         order = BatchOrder(folder, content, place, annotate)
@@ -86,7 +89,7 @@ def _backend(asked: object, place: OutputFolder, *, server: str | None) -> Itera
 def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
     tally, facts = outcome.tally, outcome.facts
     done = tally.files - len(tally.errors)
-    _say(f"{done} of {tally.files} files done ({facts.reused} of them before this run)")
+    _say(f"{done} of {tally.files} files done; {facts.reused} needed no work in this run")
     found = tally.labels.most_common(MAX_LABELS_SHOWN)
     _say(f"{tally.detections} detections: {_listed(found)}")
     if facts.skipped:

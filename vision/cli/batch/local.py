@@ -41,23 +41,22 @@ FOREVER = float("inf")
 
 
 @contextmanager
-def local_backend(asked: object, place: OutputFolder) -> Iterator["LocalBackend"]:
+def local_backend(document: PipelineDocument, place: OutputFolder) -> Iterator["LocalBackend"]:
     """With its models loaded; the work ends when the block does.
 
-    Raises InvalidPipeline, OperatorError for models that aren't here.
+    Raises OperatorError for models that can't be loaded.
     """
     settings = batch_settings(read_settings(), place)
     _log_to(place.state / "batch.log", settings.log_level)
     folder = FolderSource()
     with open_engine(settings) as engine:
-        document = engine.submissions.checked_pipeline(asked)
         migrate(engine.database)
         _free_leases(engine, settings)
         with (
             open_station(engine, settings, owner=f"{OWNER}-{os.getpid()}", blobs=folder) as station,
             Drawers(decode_limits(settings)) as drawers,
         ):
-            # Now, so that missing weights are one sentence and not an error per file.
+            # Now, so that wrong weights are one sentence and not an error per file.
             station.open_pipeline(document.normal_form)
             yield from _working(LocalBackend(engine, folder, document, drawers), station, settings)
 

@@ -18,7 +18,7 @@ class BatchFacts:
     pipeline: object
     skipped: Mapping[str, int]
     reused: int
-    """Files whose results were there before this run."""
+    """Files that needed no work in this run: known from before, or the same content again."""
     seconds: float
     """Of this run, until every file had ended."""
     pictures: int

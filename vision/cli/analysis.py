@@ -1,0 +1,16 @@
+"""What came of one picture."""
+
+from dataclasses import dataclass
+
+from vision.domain.detections import Detections
+from vision.domain.media import MediaFacts
+from vision.domain.provenance import Provenance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """Results without a database."""
+
+    detections: Detections
+    facts: MediaFacts
+    provenance: Provenance
