@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from patience import is_running, wait_until
 
 from vision.cli.service.part import LONGEST_PAUSE_SECONDS, Part, restart_pause_seconds
 from vision.cli.service.supervisor import StopRequests, Supervisor
+from vision.errors import OperatorError
 
 SLEEP = (sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)")
 STUBBORN = (
@@ -42,7 +44,7 @@ def watched(
     stop = StopRequests()
     heard = Heard(stop, enough)
     with Supervisor(parts, show=heard.show, drain_seconds=drain_seconds) as supervisor:
-        supervisor.watch(stop)
+        supervisor.watch(stop, has_served=lambda: True)
         has_drained = supervisor.drain(stop)
     return heard.lines, has_drained
 
@@ -73,6 +75,15 @@ def test_a_killed_part_is_started_again() -> None:
     )
 
     assert "part: ended with signal 9; again in 0.5 s" in lines
+
+
+def test_a_service_that_never_served_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vision.cli.service.part.FIRST_PAUSE_SECONDS", 0.0)
+    broken = Part("part", (sys.executable, "-c", "raise SystemExit(1)"))
+    supervisor = Supervisor([broken], show=lambda *_: None, drain_seconds=1)
+
+    with supervisor, pytest.raises(OperatorError, match="part ends each time it is started"):
+        supervisor.watch(StopRequests(), has_served=lambda: False)
 
 
 def test_pauses_double_up_to_a_limit() -> None:

@@ -94,8 +94,9 @@ def _service(environment: Mapping[str, str], listener: socket.socket) -> tuple[P
 def _run(supervisor: Supervisor, *, listener: socket.socket, run_dir: Path) -> bool:
     """Until it is told to stop; True when all parts then drained."""
     stop = StopRequests()
-    with stop.listening(), Announcement(listener, run_dir), supervisor:
-        supervisor.watch(stop)
+    announcement = Announcement(listener, run_dir)
+    with stop.listening(), announcement, supervisor:
+        supervisor.watch(stop, has_served=announcement.is_made)
         # Ours would go on taking connections that nobody answers.
         listener.close()
         notes().print("draining; once more ends it at once")

@@ -26,6 +26,9 @@ class Announcement:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._announce, daemon=True)
 
+    def is_made(self) -> bool:
+        return self._file.exists()
+
     def __enter__(self) -> Self:
         self._file.unlink(missing_ok=True)
         self._thread.start()

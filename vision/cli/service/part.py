@@ -40,7 +40,8 @@ class RunningPart:
 
     def __init__(self, part: Part) -> None:
         self.part = part
-        self._failures = 0
+        self.failures = 0
+        """Deaths in a row, without a steady time in between."""
         self._not_before = 0.0
         self._started: float
         self._unfinished: bytes
@@ -78,9 +79,9 @@ class RunningPart:
     def note_death(self) -> tuple[int, float]:
         """Return code, and the pause in seconds before the next start. Once per death."""
         if time.monotonic() - self._started > STEADY_SECONDS:
-            self._failures = 0
-        pause_seconds = restart_pause_seconds(self._failures)
-        self._failures += 1
+            self.failures = 0
+        pause_seconds = restart_pause_seconds(self.failures)
+        self.failures += 1
         self._not_before = time.monotonic() + pause_seconds
         self.kill()
         return self._process.returncode, pause_seconds

@@ -9,10 +9,13 @@ from types import FrameType
 from typing import Self
 
 from vision.cli.service.part import Part, RunningPart
+from vision.errors import OperatorError
 
 POLL_SECONDS = 0.2
 LAST_SECONDS = 2.0
 """What parts that end last still get when the others have used up the time."""
+
+HOPELESS_FAILURES = 5
 
 Show = Callable[[str, str], None]
 """Takes a part's name and one line of its output."""
@@ -66,11 +69,18 @@ class Supervisor:
             self._show_lines(running)
             running.close()
 
-    def watch(self, stop: StopRequests) -> None:
-        """Until `stop` counts."""
+    def watch(self, stop: StopRequests, *, has_served: Callable[[], bool] = lambda: False) -> None:
+        """Until `stop` counts.
+
+        Raises OperatorError when a part dies again and again and `has_served` is still false:
+        what has served once is always started again.
+        """
         while not stop.count:
             self._show_output()
             self._revive()
+            hopeless = [each for each in self._running if each.failures >= HOPELESS_FAILURES]
+            if hopeless and not has_served():
+                raise OperatorError(f"{hopeless[0].part.name} ends each time it is started")
 
     def drain(self, stop: StopRequests) -> bool:
         """Asks all to end. True when each did so by itself and in time."""
