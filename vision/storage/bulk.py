@@ -9,7 +9,7 @@ from itertools import repeat
 from typing import Any, TypeAlias
 
 import orjson
-from sqlalchemy import JSON, REAL, BigInteger, Connection, Integer, LargeBinary, Table, Text
+from sqlalchemy import JSON, REAL, BigInteger, Connection, Integer, LargeBinary, String, Table, Text
 from sqlalchemy.types import Double, TypeEngine
 
 from vision.storage.columns import Identifier
@@ -22,6 +22,7 @@ COPY_TYPES: dict[type[TypeEngine[Any]], str] = {
     JSON: "jsonb",
     LargeBinary: "bytea",
     REAL: "float4",
+    String: "text",
     Text: "text",
 }
 

@@ -39,9 +39,28 @@ def claim(
     keys = [(row.job_id, row.item, row.chunk) for row in taken]
     chosen = update(units).where(UNIT_KEY.in_(keys)).values(leased).returning(units)
     rows = sorted(connection.execute(chosen).all(), key=lambda row: keys.index(tuple(row[:3])))
-    running = _start_jobs(database, connection, {row.job_id for row in rows})
-    _cancel(connection, [row for row in rows if row.job_id not in running])
-    return _leases(connection, [row for row in rows if row.job_id in running], running) or None
+    open_jobs = _open_jobs(connection, {row.job_id for row in rows})
+    _cancel(connection, [row for row in rows if row.job_id not in open_jobs])
+    return _leases(connection, [row for row in rows if row.job_id in open_jobs], open_jobs) or None
+
+
+def start_jobs(database: Database, leases: Sequence[Lease]) -> None:
+    """Queued to running, after the claim: a claim that waited for a job's row while it holds units
+    would wait in a circle with whoever holds the job and wants the units.
+    """
+    waiting = jobs.c.id.in_({lease.job_id for lease in leases}) & (jobs.c.state == JobState.QUEUED)
+    query = select(jobs.c.id).where(waiting).order_by(jobs.c.id)
+    with database.read() as connection:
+        queued = connection.execute(query).scalars().all()
+    if not queued:
+        return
+    started = {
+        "state": JobState.RUNNING,
+        "started_at": func.coalesce(jobs.c.started_at, database.now_sql),
+    }
+    with database.begin() as connection:
+        connection.execute(query.with_for_update())
+        connection.execute(update(jobs).where(waiting).values(started))
 
 
 def _take(database: Database, connection: Connection, *, max_images: int) -> list[AnyRow]:
@@ -107,21 +126,12 @@ def _company(
     return list(connection.execute(locking.with_for_update(skip_locked=True))) if keys else []
 
 
-def _start_jobs(
-    database: Database, connection: Connection, job_ids: set[UUID]
-) -> dict[UUID, AnyRow]:
-    """Those that may run, by id. Waits for a cancel in progress of a job that hasn't started."""
-    started = {
-        "state": JobState.RUNNING,
-        "started_at": func.coalesce(jobs.c.started_at, database.now_sql),
-    }
-    chosen = jobs.c.id.in_(sorted(job_ids))
-    queued = chosen & (jobs.c.state == JobState.QUEUED)
-    connection.execute(update(jobs).where(queued).values(started))
-    running = select(jobs.c.id, jobs.c.pipeline, jobs.c.pipeline_sha256).where(
-        chosen, jobs.c.state == JobState.RUNNING
+def _open_jobs(connection: Connection, job_ids: set[UUID]) -> dict[UUID, AnyRow]:
+    """Those that are neither ended nor erased, by id."""
+    unfinished = select(jobs.c.id, jobs.c.pipeline, jobs.c.pipeline_sha256).where(
+        jobs.c.id.in_(job_ids), jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING))
     )
-    return {row.id: row for row in connection.execute(running)}
+    return {row.id: row for row in connection.execute(unfinished)}
 
 
 def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
@@ -132,7 +142,7 @@ def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
 
 
 def _leases(
-    connection: Connection, rows: Sequence[AnyRow], running: dict[UUID, AnyRow]
+    connection: Connection, rows: Sequence[AnyRow], open_jobs: dict[UUID, AnyRow]
 ) -> tuple[Lease, ...]:
     work = _work_items(connection, rows)
     return tuple(
@@ -142,8 +152,8 @@ def _leases(
             chunk=row.chunk,
             attempt=row.attempt,
             fails=row.fails,
-            pipeline=running[row.job_id].pipeline,
-            pipeline_sha256=running[row.job_id].pipeline_sha256,
+            pipeline=open_jobs[row.job_id].pipeline,
+            pipeline_sha256=open_jobs[row.job_id].pipeline_sha256,
             items=tuple(
                 item
                 for job_id, item in work

@@ -136,12 +136,16 @@ def _count(
         for label, count in one.label_counts().items():
             detections, pictures = totals.get(label, (0, 0))
             totals[label] = (detections + count, pictures + 1)
-    for label, (detections, pictures) in totals.items():
-        row = {"job_id": job_id, "label": label, "detections": detections, "item_count": pictures}
-        added = database.insert(job_counts).values(row)
-        more = {
-            "detections": job_counts.c.detections + added.excluded.detections,
-            "item_count": job_counts.c.item_count + added.excluded.item_count,
-        }
-        key = ["job_id", "label"]
-        connection.execute(added.on_conflict_do_update(index_elements=key, set_=more))
+    if not totals:
+        return
+    rows = [
+        {"job_id": job_id, "label": label, "detections": detections, "item_count": pictures}
+        for label, (detections, pictures) in totals.items()
+    ]
+    added = database.insert(job_counts).values(rows)
+    more = {
+        "detections": job_counts.c.detections + added.excluded.detections,
+        "item_count": job_counts.c.item_count + added.excluded.item_count,
+    }
+    key = ["job_id", "label"]
+    connection.execute(added.on_conflict_do_update(index_elements=key, set_=more))

@@ -1,7 +1,7 @@
 """Detections to columns and rows back to detections: the one place that knows both forms."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
 
 import numpy as np
 import orjson
@@ -44,12 +44,12 @@ def insert_detections(
         "id": _new_ids(database, connection, str(same["tenant"]), len(boxes)),
         "label": list(chain.from_iterable(one.labels for one in parts)),
         "class_id": np.concatenate([one.class_ids for one in parts]).tolist(),
-        "score": _numbers((one.scores, len(one)) for one in parts),
         **{name: _shortest(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))},
-        "predicted_iou": _numbers((one.predicted_iou, len(one)) for one in parts),
-        "stability_score": _numbers((one.stability_scores, len(one)) for one in parts),
-        "keypoints": list(chain.from_iterable(_keypoints(one) for one in parts)),
-        "mask": list(chain.from_iterable(_masks(one) for one in parts)),
+        **_numbers("score", sizes, [one.scores for one in parts]),
+        **_numbers("predicted_iou", sizes, [one.predicted_iou for one in parts]),
+        **_numbers("stability_score", sizes, [one.stability_scores for one in parts]),
+        **_values("keypoints", sizes, [_keypoints(one) for one in parts]),
+        **_values("mask", sizes, [_masks(one) for one in parts]),
     }
     insert_columns(connection, detections, columns)
 
@@ -58,8 +58,7 @@ def stored_detection(
     row: AnyRow, item: AnyRow, *, size: ImageSize, digests: Mapping[int, str]
 ) -> StoredDetection:
     """From a row of detections, its row of items, and digests by provenance."""
-    columns = row._mapping
-    counts, points = columns.get("mask"), columns.get("keypoints")
+    counts, points = row.mask, row.keypoints
     return StoredDetection(
         id=row.id,
         job_id=row.job_id,
@@ -108,31 +107,52 @@ def _numbers_of_blocks(connection: Connection, count: int) -> list[int]:
     return [number & _LOW_BITS for number, _ in zip(numbers, range(count), strict=False)]
 
 
-def _shortest(values: NDArray[np.float32]) -> list[float]:
-    """The shortest decimals that are these float32 numbers: 0.9, not 0.8999999761581421."""
-    if not np.isfinite(values).all():
+def _numbers(
+    name: str, sizes: Sequence[int], columns: Sequence[NDArray[np.float32] | None]
+) -> Columns:
+    """Nothing when no image has the column; None in the rows of those that haven't."""
+    if all(column is None for column in columns):
+        return {}
+    pairs = list(zip(columns, sizes, strict=True))
+    filled = [
+        np.full(size, np.nan, np.float32) if column is None else column for column, size in pairs
+    ]
+    missing = sum(size for column, size in pairs if column is None)
+    return {name: _shortest(np.concatenate(filled), missing=missing)}
+
+
+def _shortest(values: NDArray[np.float32], *, missing: int = 0) -> list[float | None]:
+    """The shortest decimals that are these float32 numbers: 0.9, not 0.8999999761581421.
+
+    As many as `missing` are NaN, and become None.
+    """
+    if np.count_nonzero(~np.isfinite(values)) != missing:
         raise ValueError("a box or score is not finite")
     packed = orjson.dumps(
         np.ascontiguousarray(values, np.float32), option=orjson.OPT_SERIALIZE_NUMPY
     )
-    numbers: list[float] = orjson.loads(packed)
+    numbers: list[float | None] = orjson.loads(packed)
     return numbers
 
 
-def _numbers(parts: Iterable[tuple[NDArray[np.float32] | None, int]]) -> list[float | None]:
-    numbers: list[float | None] = []
-    for column, length in parts:
-        numbers += [None] * length if column is None else _shortest(column)
-    return numbers
+def _values(name: str, sizes: Sequence[int], columns: Sequence[Sequence[object] | None]) -> Columns:
+    """As `_numbers`, of texts and bytes."""
+    if all(column is None for column in columns):
+        return {}
+    filled = (
+        repeat(None, size) if column is None else column
+        for column, size in zip(columns, sizes, strict=True)
+    )
+    return {name: list(chain.from_iterable(filled))}
 
 
-def _masks(one: Detections) -> Sequence[str | None]:
-    return [None] * len(one) if one.masks is None else [mask.counts for mask in one.masks]
+def _masks(one: Detections) -> Sequence[str] | None:
+    return None if one.masks is None else [mask.counts for mask in one.masks]
 
 
-def _keypoints(one: Detections) -> Sequence[bytes | None]:
+def _keypoints(one: Detections) -> Sequence[bytes] | None:
     if one.keypoints is None:
-        return [None] * len(one)
+        return None
     return [points.astype(KEYPOINT_TYPE).tobytes() for points in one.keypoints]
 
 

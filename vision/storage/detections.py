@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select, tuple_
+from sqlalchemy import Connection, Select, null, select, tuple_
 
 from vision.domain.job import DEFAULT_TENANT
 from vision.domain.stored import DetectionFilter, LabelCount, StoredDetection
@@ -87,9 +87,10 @@ class DetectionStore:
 
 def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
     """Masks and keypoints are most of the bytes: only when wanted."""
-    left_out = set() if masks else {"mask"}
-    left_out |= set() if keypoints else {"keypoints"}
-    return select(*(column for column in detections.c if column.name not in left_out))
+    left_out = {name for name, wanted in (("mask", masks), ("keypoints", keypoints)) if not wanted}
+    return select(
+        *(null().label(one.name) if one.name in left_out else one for one in detections.c)
+    )
 
 
 def _ordered(query: Select[Any], chosen: DetectionFilter, cursor: str | None) -> Select[Any]:

@@ -53,6 +53,9 @@ def hide_job(database: Database, connection: Connection, job_id: UUID) -> None:
     """From here on nobody sees the job, claims from it or commits to it."""
     if lock_job(connection, job_id) is None:
         return
+    # In the order in which a heartbeat takes several units, so that neither waits for the other.
+    mine = select(units.c.item).where(units.c.job_id == job_id)
+    connection.execute(mine.order_by(units.c.item, units.c.chunk).with_for_update())
     for table in (units, items, job_counts, job_provenances, job_tags, outbox):
         connection.execute(delete(table).where(table.c.job_id == job_id))
     hidden = {"erasing": True, "idempotency_key": None, "state": JobState.CANCELLED}

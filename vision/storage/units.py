@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, update
 from vision.domain.job import ItemFailure, Lease, UnitResult
 from vision.domain.states import JobState, UnitState
 from vision.domain.stored import Heartbeat, UnitKey
-from vision.storage.claims import claim
+from vision.storage.claims import claim, start_jobs
 from vision.storage.commits import commit
 from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
@@ -46,6 +46,7 @@ class UnitStore:
                     lease_seconds=lease_seconds,
                     max_images=max_images,
                 )
+        start_jobs(self._database, leases)
         return leases
 
     def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float) -> Heartbeat:
