@@ -144,9 +144,11 @@ def test_cut_off_tiff_is_refused(decoder: DecodeProcess, tenths: int) -> None:
         decoder.decode(whole[: len(whole) * tenths // 10])
 
 
-def test_wrong_checksum(decoder: DecodeProcess) -> None:
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.6, 0.99])
+def test_wrong_checksum(decoder: DecodeProcess, share: float) -> None:
     data = bytearray(GOOD)
-    data[data.index(b"IDAT") + 20] ^= 1
+    start, end = data.index(b"IDAT") + 4, data.index(b"IEND") - 8
+    data[start + int(share * (end - start))] ^= 1
 
     _refuse(decoder, bytes(data), CorruptMedia)
 

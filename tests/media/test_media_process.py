@@ -77,6 +77,21 @@ def test_a_file_that_needs_too_much_memory_costs_only_itself() -> None:
         _require_works(process)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+def test_a_file_larger_than_the_memory_costs_only_itself(
+    process: DecodeProcess, tmp_path: Path, kind: str
+) -> None:
+    large = tmp_path / "large"
+    large.write_bytes(saved(picture(), kind)[:-40])
+    os.truncate(large, 3 << 30)
+
+    with pytest.raises(BadMedia) as caught:
+        process.decode(large)
+
+    assert caught.value.code != "decoder_crashed"
+    _require_works(process)
+
+
 @linux_only
 def test_a_process_that_died_between_two_files_is_replaced(process: DecodeProcess) -> None:
     for _ in range(3):

@@ -25,6 +25,7 @@ from vision.media.facts_json import facts_to_json
 from vision.media.image_file import decode, read_facts
 from vision.media.limits import DecodeLimits
 from vision.media.overlay import Overlay
+from vision.media.shared_files import mapped
 from vision.media.wire import Message, Wire, close_files
 
 _MAX_REQUEST_BODY_BYTES = 1 << 30
@@ -43,13 +44,13 @@ class MappedBuffers:
     def pixels(self, buffer_id: int, file: int, size: ImageSize) -> RgbImage:
         """The buffer's beginning, as memory for a picture of that size."""
         needed = size.pixels * 3
-        mapped = self._maps.pop(buffer_id, None)
-        if mapped is None or len(mapped) < needed:
+        memory = self._maps.pop(buffer_id, None)
+        if memory is None or len(memory) < needed:
             steps = -(-needed // _MAP_STEP_BYTES)
             length = min(steps * _MAP_STEP_BYTES, os.fstat(file).st_size)
-            mapped = mmap.mmap(file, length)
-        self._maps[buffer_id] = mapped
-        return np.frombuffer(mapped, np.uint8, needed).reshape(size.height, size.width, 3)
+            memory = mapped(file, length, is_writable=True)
+        self._maps[buffer_id] = memory
+        return np.frombuffer(memory, np.uint8, needed).reshape(size.height, size.width, 3)
 
     def forget(self, ids: tuple[int, ...]) -> None:
         """Drops these, and the oldest of the others above the limit."""

@@ -13,6 +13,7 @@ from vision.media.fast_jpeg import decode_into, jpeg_facts
 from vision.media.jpeg_header import JpegHeader, read_jpeg_header, refuse_scan_bomb
 from vision.media.pillow_image import PillowImage, require_pixels
 from vision.media.rgb import copy_pixels
+from vision.media.shared_files import mapped
 from vision.media.sniff import SNIFF_BYTES, readable_type
 
 Allocate: TypeAlias = Callable[[ImageSize], RgbImage]
@@ -25,7 +26,7 @@ def read_facts(file: BinaryIO, *, max_pixels: int) -> MediaFacts:
     """From the header alone. Raises BadMedia."""
     media_type = _media_type(file)
     if media_type == "image/jpeg":
-        with closing(_mapped(file)) as data:
+        with closing(mapped(file.fileno())) as data:
             _checked_header(data, max_pixels=max_pixels)
     return PillowImage(file, media_type, max_pixels=max_pixels).facts
 
@@ -35,7 +36,7 @@ def decode(file: BinaryIO, allocate: Allocate, *, max_pixels: int) -> DecodedIma
     media_type = _media_type(file)
     if media_type != "image/jpeg":
         return _decode_by_pillow(PillowImage(file, media_type, max_pixels=max_pixels), allocate)
-    with closing(_mapped(file)) as data:
+    with closing(mapped(file.fileno())) as data:
         header = _checked_header(data, max_pixels=max_pixels)
         facts = jpeg_facts(header)
         if header.is_fast:
@@ -49,11 +50,6 @@ def decode(file: BinaryIO, allocate: Allocate, *, max_pixels: int) -> DecodedIma
 def _media_type(file: BinaryIO) -> str:
     file.seek(0)
     return readable_type(file.read(SNIFF_BYTES))
-
-
-def _mapped(file: BinaryIO) -> mmap.mmap:
-    """The whole file as bytes that are read when they are touched."""
-    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _checked_header(data: mmap.mmap, *, max_pixels: int) -> JpegHeader:

@@ -24,7 +24,7 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.domain.media import MediaFacts, MediaKind
 from vision.errors import MediaTooLarge
 from vision.media.exif import UPRIGHT, orientation, upright_size
-from vision.media.png_chunks import walk_png
+from vision.media.png_chunks import require_checksums, walk_png
 from vision.media.rgb import to_rgb, upright
 from vision.media.truncation import verdict
 
@@ -87,6 +87,10 @@ class PillowImage:
 
     def pixels(self) -> RgbImage:
         """Upright. Raises BadMedia."""
+        if self._media_type == "image/png":
+            position = self._file.tell()
+            require_checksums(self._file)
+            self._file.seek(position)  # Pillow goes on reading where it stopped
         with self._translated():
             picture = to_rgb(self._picture)
             data = picture.tobytes()

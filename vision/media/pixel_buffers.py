@@ -14,7 +14,7 @@ from itertools import count
 import numpy as np
 
 from vision.domain.image import ImageSize, RgbImage
-from vision.media.shared_files import anonymous_file
+from vision.media.shared_files import anonymous_file, mapped
 
 MAX_KEPT_BYTES = 256 << 20
 """Touched memory that waits for its next use."""
@@ -42,7 +42,7 @@ class PixelBuffer:
     @classmethod
     def of(cls, size_bytes: int) -> "PixelBuffer":
         file = anonymous_file(size_bytes)
-        buffer = cls(next(_IDS), file, mmap.mmap(file, size_bytes))
+        buffer = cls(next(_IDS), file, mapped(file, size_bytes, is_writable=True))
         weakref.finalize(buffer, os.close, file)
         return buffer
 

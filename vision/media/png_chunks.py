@@ -1,16 +1,18 @@
 """The chunks of a PNG, walked without inflating anything."""
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from vision.errors import CorruptMedia
+from vision.errors import CorruptMedia, TruncatedMedia
 
 MAX_DEFLATE_RATIO = 1032
 """Deflate can't expand further (zlib's technical notes): a smaller file can't hold the pixels."""
 MAX_CHUNKS = 100_000
 _SIGNATURE_BYTES = 8
-_MAX_EXIF_BYTES = 1 << 20
+_READ_KINDS = (b"IHDR", b"eXIf")
+_MAX_READ_BYTES = _BLOCK_BYTES = 1 << 20
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
@@ -27,6 +29,10 @@ class PngChunks:
 @dataclass(frozen=True, slots=True)
 class _Chunk:
     kind: bytes
+    position: int
+    """Of the chunk's length field, in the file."""
+    length: int
+    """Of the body."""
     body: bytes
     """Of the chunks that we read; nothing for the others."""
 
@@ -44,6 +50,25 @@ def walk_png(file: BinaryIO) -> PngChunks:
     return PngChunks(exif, is_complete)
 
 
+def require_checksums(file: BinaryIO) -> None:
+    """Raises CorruptMedia when compressed pixels don't match their checksum.
+
+    Pillow doesn't look at it: pixels of a damaged file would pass for real ones.
+    """
+    for chunk in _chunks(file, file.seek(0, 2)):
+        if chunk.kind != b"IDAT":
+            continue
+        file.seek(chunk.position + 4)
+        checksum, left = 0, chunk.length + 4
+        while left:
+            block = file.read(min(left, _BLOCK_BYTES))
+            if not block:
+                raise TruncatedMedia("the PNG became shorter while it was read")
+            checksum, left = zlib.crc32(block, checksum), left - len(block)
+        if checksum != int.from_bytes(file.read(4), "big"):
+            raise CorruptMedia("the PNG's pixels don't match their checksum")
+
+
 def _chunks(file: BinaryIO, file_bytes: int) -> Iterator[_Chunk]:
     """Up to the end chunk, or to the last whole chunk of a file that ends early."""
     position = _SIGNATURE_BYTES
@@ -51,13 +76,13 @@ def _chunks(file: BinaryIO, file_bytes: int) -> Iterator[_Chunk]:
         file.seek(position)
         head = file.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        position += 12 + length
-        if len(head) < 8 or position > file_bytes:
+        if len(head) < 8 or position + 12 + length > file_bytes:
             return
-        wanted = kind == b"IHDR" or (kind == b"eXIf" and length <= _MAX_EXIF_BYTES)
-        yield _Chunk(kind, file.read(length) if wanted else b"")
+        is_read = kind in _READ_KINDS and length <= _MAX_READ_BYTES
+        yield _Chunk(kind, position, length, file.read(length) if is_read else b"")
         if kind == b"IEND":
             return
+        position += 12 + length
 
 
 def _refuse_lying_header(header: bytes, file_bytes: int) -> None:

@@ -1,5 +1,7 @@
 """Files that exist only as open descriptors: how bytes and pixels cross to the decode process."""
 
+import errno
+import mmap
 import os
 import stat
 import sys
@@ -29,6 +31,17 @@ def anonymous_file(size_bytes: int) -> int:
     seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
     fcntl.fcntl(file_number, fcntl.F_ADD_SEALS, seals)
     return file_number
+
+
+def mapped(file: int, size_bytes: int = 0, *, is_writable: bool = False) -> mmap.mmap:
+    """The file's bytes, or the first so many, as memory. Raises MemoryError for lack of room."""
+    access = mmap.ACCESS_WRITE if is_writable else mmap.ACCESS_READ
+    try:
+        return mmap.mmap(file, size_bytes, access=access)
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            raise MemoryError from error
+        raise
 
 
 @contextmanager
