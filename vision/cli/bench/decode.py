@@ -43,7 +43,7 @@ def run() -> list[Figure]:
 
 def _by_pillow(file: bytes) -> RgbImage:
     with Image.open(io.BytesIO(file), formats=["JPEG"]) as opened:
-        return np.asarray(opened.convert("RGB"))
+        return np.asarray(opened)
 
 
 def _require_equal_pixels(files: Sequence[bytes], process: DecodeProcess) -> None:
