@@ -132,7 +132,7 @@ def _deep_cursor(service: Service, chosen: DetectionFilter, rows: int) -> str | 
 
 
 def _fill(database: Database, rows: int) -> list[UUID]:
-    job_ids = []
+    job_ids: list[UUID] = []
     with database.begin() as connection:
         connection.execute(insert(tenants).values(id="default"))
     while len(job_ids) * PER_ITEM * ITEMS_PER_JOB < rows:
@@ -210,7 +210,7 @@ def _dicts(job_id: UUID) -> list[dict[str, Any]]:
             "job_id": job_id, "item": item, "ord": number, "id": base + item * PER_ITEM + number,
             "label": one.label, "class_id": one.class_id, "score": one.score,
             **dict(zip(("x1", "y1", "x2", "y2"), one.box, strict=True)),
-            "mask": one.mask.counts, **SAME,
+            "mask": MASK, **SAME,
         }
         for item, found in _found().items()
         for number, one in enumerate(found)

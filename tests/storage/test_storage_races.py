@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from storage_service import (
     FACTS,
@@ -23,7 +24,7 @@ from storage_service import (
     some_detections,
 )
 
-from vision.domain.job import NewAsset, NewJob
+from vision.domain.job import Lease, NewAsset, NewJob
 from vision.domain.states import JobState
 from vision.domain.stored import DetectionFilter
 from vision.errors import NotFound
@@ -87,7 +88,7 @@ def test_twelve_claimers_share_the_work_without_overlap(service: Service) -> Non
     for number in range(4):
         service.job(96, tenant=f"tenant {number % 2}", prefix=f"{number}")
 
-    def claim_all(number: int) -> list[tuple[object, int]]:
+    def claim_all(number: int) -> list[tuple[UUID, int]]:
         mine = []
         while leases := service.claim(f"worker {number}"):
             mine += [(lease.job_id, one.index) for lease in leases for one in lease.items]
@@ -103,7 +104,7 @@ def test_last_units_committed_together_end_the_job_exactly_once(service: Service
     for _ in range(5):
         job = service.job(4 * 32)
         leases = [service.claim_one() for _ in range(4)]
-        _together(4, lambda i, held=leases: service.units.commit(result_of(held[i])))
+        _commit_together(service, leases)
 
         assert service.jobs.get(job.id).state == JobState.SUCCEEDED
         assert service.jobs.get(job.id).items_done == 128
@@ -119,7 +120,7 @@ def test_two_owners_of_one_unit_commit_at_once_and_only_the_newer_counts(
         service.units.reap()
         new = service.claim_one()
 
-        answers = _together(2, lambda i, pair=(old, new): service.units.commit(result_of(pair[i])))
+        answers = _commit_together(service, [old, new])
 
         assert answers == [False, True]
         assert service.rows(job.id) == 2
@@ -142,7 +143,7 @@ def test_cancel_wins_against_claims_and_commits_or_loses_cleanly(service: Servic
     for _ in range(6):
         job = service.job(5 * 32)
 
-        def act(actor: int, job_id: object = job.id) -> None:
+        def act(actor: int, job_id: UUID = job.id) -> None:
             if actor == 0:
                 service.jobs.cancel(job_id)
                 return
@@ -164,7 +165,7 @@ def test_erasing_an_asset_during_commits_leaves_no_row_of_it(service: Service) -
         victim = service.asset(f"image {number}")
         leases = [service.claim_one() for _ in range(2)]
 
-        def act(actor: int, victim_id: object = victim.id, held: object = leases) -> None:
+        def act(actor: int, victim_id: UUID = victim.id, held: list[Lease] = leases) -> None:
             if actor == 2:
                 service.assets.delete(victim_id)
             else:
@@ -264,7 +265,11 @@ def test_killed_workers_lose_nothing_and_double_nothing(database_url: str) -> No
         assert service.value("select count(*) from outbox") == 1
 
 
-def _of(job_id: object) -> DetectionFilter:
+def _commit_together(service: Service, leases: list[Lease]) -> list[bool]:
+    return _together(len(leases), lambda i: service.units.commit(result_of(leases[i])))
+
+
+def _of(job_id: UUID) -> DetectionFilter:
     return DetectionFilter(job_id=job_id)
 
 

@@ -158,6 +158,7 @@ def test_job_whose_assets_are_all_erased_ends_cancelled(service: Service) -> Non
 
     found = service.jobs.get(job.id)
     assert (found.state, found.items_total) == (JobState.CANCELLED, 0)
+    assert found.error is not None
     assert found.error.code == "assets_erased"
     assert service.claim() == ()
     assert service.units.finish_stale_jobs() == 0

@@ -70,11 +70,14 @@ def test_masks_and_keypoints_come_only_when_asked_for(service: Service) -> None:
     service.work()
 
     plain = service.detections.page(chosen, limit=1).items[0]
-    full = service.detections.page(chosen, limit=1, include_masks=True, include_keypoints=True)
+    page = service.detections.page(chosen, limit=1, include_masks=True, include_keypoints=True)
+    full = page.items[0]
 
     assert (plain.mask, plain.keypoints) == (None, None)
-    assert full.items[0].mask.size == SIZE
-    assert full.items[0].keypoints.shape == (2, 3)
+    assert full.mask is not None
+    assert full.mask.size == SIZE
+    assert full.keypoints is not None
+    assert full.keypoints.shape == (2, 3)
 
 
 def test_job_pages_follow_the_jobs_order_without_gap_or_repeat(service: Service) -> None:

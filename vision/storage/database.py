@@ -162,7 +162,11 @@ def _translated() -> Iterator[None]:
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         if _is_full(error):
             raise StorageFull("the database's disk is full") from error
-        raise StorageUnavailable(f"the database doesn't answer: {_first_line(error)}") from error
+        raise StorageUnavailable(f"the database can't be used: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailable("the connection to the database was lost") from error
+        raise
 
 
 def _is_full(error: Exception) -> bool:
