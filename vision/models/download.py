@@ -12,7 +12,6 @@ from vision.errors import Conflict, OperatorError, TemporaryError
 OnProgress = Callable[[int, int | None], None]
 """Called with bytes here and bytes in all; None when the server doesn't tell."""
 
-BLOCK_BYTES = 1024 * 1024
 TIMEOUT_SECONDS = 30.0
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 
@@ -69,7 +68,7 @@ def _write(
     length = answer.headers.get("Content-Length")
     total = None if length is None else done + int(length)
     with part.open("ab" if continues else "wb") as file:
-        for block in answer.iter_raw(BLOCK_BYTES):
+        for block in answer.iter_raw():  # as they come: a broken connection loses none
             file.write(block)
             done += len(block)
             if on_progress is not None:

@@ -46,7 +46,12 @@ def read_own_models(file: Path, *, known: frozenset[str]) -> Mapping[str, OwnMod
     try:
         document = yaml.safe_load(file.read_text(encoding="utf-8"))
         models = _OwnCatalogue.model_validate(document or {}).models
-    except (yaml.YAMLError, UnicodeDecodeError, ValidationError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in error.errors()
+        )
+        raise OperatorError(f"{file} is not a catalogue of your own models: {wrong}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise OperatorError(f"{file} is not a catalogue of your own models: {error}") from error
     for name, model in models.items():
         if name in known or model.like not in known:

@@ -4,6 +4,7 @@ and fitting. No pickled code runs: safetensors, or torch's own reader of plain t
 
 import pickle
 import struct
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -77,7 +78,10 @@ def memory_bytes(network: nn.Module) -> int:
 def _content(file: Path) -> object:
     if file.suffix == ".safetensors":
         return load_file(file)
-    return torch.load(file, map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        # A newer pickle protocol is a warning to torch; to us a file is whole or refused.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _unwrapped(content: object) -> State | None:

@@ -80,7 +80,7 @@ class TorchvisionDetector(Detector):
         ]
 
     def _limited(self, row: dict[str, Tensor]) -> dict[str, Tensor]:
-        kept = self._limit.rows(row["labels"])
+        kept = self._limit.rows(row["scores"], row["labels"])
         return {name: column[kept] for name, column in row.items()}
 
     def _detections(self, row: dict[str, Tensor], size: ImageSize) -> Detections:

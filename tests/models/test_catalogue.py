@@ -1,0 +1,180 @@
+"""The catalogue's data against its sources, and the user's own file beside it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torchvision.models
+from segment_anything import sam_model_registry
+from torchvision.models import detection
+
+from vision.errors import OperatorError, UnknownModel
+from vision.models.catalogue import MIB, SHIPPED, Catalogue, listed_specs
+from vision.models.checksums import file_sha256, read_sums, write_sums
+from vision.models.demo_networks import DEMO_LABELS
+from vision.models.families import FAMILIES, OFFICIAL_SAM
+from vision.models.spec import Task, WeightsSpec
+from vision.models.torchvision_networks import BUILDERS
+
+TORCHVISION = sorted(name for name, spec in listed_specs().items() if spec.family == "torchvision")
+
+
+def test_every_detection_builder_of_torchvision_is_listed() -> None:
+    assert sorted(torchvision.models.list_models(module=detection)) == TORCHVISION
+    assert sorted(BUILDERS) == TORCHVISION
+
+
+@pytest.mark.parametrize("name", TORCHVISION)
+def test_torchvision_entry_says_what_the_installed_enum_says(name: str) -> None:
+    spec = listed_specs()[name]
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    meta = weights.meta
+
+    assert spec.weights.url == weights.url
+    assert spec.weights.file == weights.url.rsplit("/", 1)[1]
+    assert spec.weights.file.endswith(f"-{spec.weights.sha256_prefix}.pth")
+    assert spec.weights.size_bytes == round(meta["_file_size"] * MIB)
+    assert list(spec.labels) == meta["categories"]
+    assert list(spec.keypoint_names) == meta.get("keypoint_names", [])
+    assert spec.metrics == meta["_metrics"]["COCO-val2017"]
+    assert (Task.MASKS in spec.tasks) == ("mask_map" in spec.metrics)
+    assert (Task.KEYPOINTS in spec.tasks) == ("kp_map" in spec.metrics)
+
+
+def test_every_official_sam_is_listed_with_its_whole_hash() -> None:
+    names = [name for name, spec in listed_specs().items() if spec.family == "segment_anything"]
+
+    assert {name.removeprefix(OFFICIAL_SAM) for name in names} == set(sam_model_registry) - {
+        "default"
+    }
+    assert all(listed_specs()[name].weights.sha256 for name in names)
+
+
+def test_demo_labels_are_those_of_the_network() -> None:
+    assert listed_specs()["demo_maskrcnn"].reportable_labels == DEMO_LABELS
+
+
+def test_every_family_can_be_run() -> None:
+    assert {spec.family for spec in listed_specs().values()} == set(FAMILIES)
+
+
+def test_every_model_says_what_it_is_for_and_what_not() -> None:
+    for spec in Catalogue.load().specs:
+        assert spec.intended_use.endswith(".")
+        assert spec.limits.endswith(".")
+        assert spec.license
+        assert spec.input
+
+
+def test_shipped_weights_are_those_that_the_sums_file_records() -> None:
+    sums = read_sums(SHIPPED)
+
+    assert sums == {file.name: file_sha256(file) for file in SHIPPED.glob("*.safetensors")}
+    for spec in Catalogue.load().specs:
+        if spec.weights.shipped:
+            assert spec.weights.sha256 == sums.get(spec.weights.file)
+
+
+def test_sums_file_is_written_and_read_back(tmp_path: Path) -> None:
+    (tmp_path / "a.safetensors").write_bytes(b"abc")
+    (tmp_path / "note.txt").write_bytes(b"not weights")
+
+    write_sums(tmp_path)
+
+    abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert (tmp_path / "SHA256SUMS").read_text() == f"{abc}  a.safetensors\n"
+    assert read_sums(tmp_path) == {"a.safetensors": abc}
+
+
+def test_unknown_model_is_told_similar_names() -> None:
+    with pytest.raises(UnknownModel, match="did you mean sam_vit_"):
+        Catalogue.load()["sam_vit_x"]
+
+
+def test_reportable_labels_leave_out_what_is_no_class() -> None:
+    spec = listed_specs()["fasterrcnn_resnet50_fpn"]
+
+    assert len(spec.reportable_labels) == 80
+    assert spec.reportable_labels[0] == "person"
+
+
+@pytest.mark.parametrize(
+    ("weights", "fits"),
+    [
+        (WeightsSpec("f", sha256="ab" * 32), True),
+        (WeightsSpec("f", sha256="ab" * 31 + "ff", sha256_prefix="abab"), False),
+        (WeightsSpec("f", sha256_prefix="abab"), True),
+        (WeightsSpec("f", sha256_prefix="abff"), False),
+        (WeightsSpec("f"), False),
+    ],
+    ids=["whole", "whole beats prefix", "prefix", "other prefix", "nothing known"],
+)
+def test_a_file_is_known_by_its_hash(weights: WeightsSpec, fits: bool) -> None:
+    assert weights.is_satisfied_by("ab" * 32) is fits
+
+
+OWN = """\
+models:
+  yard:
+    like: fasterrcnn_resnet50_fpn
+    file: own/yard-00000000.pth
+    sha256: "{digest}"
+    size_bytes: 3
+    labels: [__background__, cat]
+"""
+
+
+def test_own_model_has_the_listed_network_and_its_own_labels(tmp_path: Path) -> None:
+    own_file = tmp_path / "catalogue.yaml"
+    own_file.write_text(OWN.format(digest="0" * 64))
+
+    spec = Catalogue.load(own_file)["yard"]
+
+    assert spec.builder == spec.like == "fasterrcnn_resnet50_fpn"
+    assert spec.reportable_labels == ("cat",)
+    assert spec.weights.url is None
+    assert not spec.metrics
+
+
+def test_own_model_is_seen_without_loading_the_catalogue_again(tmp_path: Path) -> None:
+    own_file = tmp_path / "catalogue.yaml"
+    catalogue = Catalogue.load(own_file)
+    assert "yard" not in catalogue
+
+    own_file.write_text(OWN.format(digest="0" * 64))
+
+    assert "yard" in catalogue
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        OWN.format(digest="short"),
+        OWN.format(digest="0" * 64).replace("own/yard", "../yard"),
+        OWN.format(digest="0" * 64).replace("yard:", "sam_vit_b:"),
+        OWN.format(digest="0" * 64).replace("like: fast", "like: slow"),
+        "models: [",
+        "other: 1",
+    ],
+    ids=["hash", "path outside", "hides a listed one", "like nothing", "no yaml", "unknown key"],
+)
+def test_broken_own_catalogue_is_named(tmp_path: Path, content: str) -> None:
+    own_file = tmp_path / "catalogue.yaml"
+    own_file.write_text(content)
+
+    with pytest.raises(OperatorError, match=r"catalogue\.yaml"):
+        Catalogue.load(own_file)
+
+
+def test_api_side_modules_need_no_torch() -> None:
+    program = (
+        "import sys, vision.models.catalogue, vision.models.weights, vision.models.base, "
+        "vision.pipelines.plan, vision.pipelines.named, vision.pipelines.document; "
+        "vision.models.catalogue.Catalogue.load(); "
+        "print({'torch', 'torchvision', 'cv2', 'segment_anything'} & {*sys.modules})"
+    )
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (result.stdout, result.stderr) == ("set()\n", "")

@@ -1,0 +1,179 @@
+"""Whole pipelines on real networks with seeded random weights, added as a user's own models."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from seeded import picture
+from segment_anything import SamPredictor
+
+from vision import __version__
+from vision.domain.detections import ANY_OBJECT
+from vision.domain.provenance import Provenance
+from vision.errors import WeightsMissing
+from vision.models.adding import add_model
+from vision.models.catalogue import Catalogue
+from vision.models.checksums import file_sha256
+from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
+from vision.models.pool import ModelPool
+from vision.models.weights import WeightsStore
+from vision.pipelines.document import parse_pipeline
+from vision.pipelines.image import ImagePipeline
+
+IMAGES = [picture(120, 160, seed=seed) for seed in (1, 2)]
+DETECT = {"model": "finder", "min_score": 0.1, "max_detections": 4}
+LENIENT = {"pred_iou_thresh": 0, "stability_score_thresh": 0, "box_nms_thresh": 1}
+
+
+@pytest.fixture(scope="module")
+def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    torch.manual_seed(11)
+    save_file(build_demo_maskrcnn(4).state_dict(), folder / "d.safetensors")
+    save_file(build_demo_sam().state_dict(), folder / "s.safetensors")
+    file, labels = folder / "d.safetensors", ("a", "b", "c")
+    add_model(folder, "finder", like="demo_maskrcnn", file=file, labels=labels)
+    add_model(folder, "cutter", like="demo_sam", file=folder / "s.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pool(models_dir: Path) -> ModelPool:
+    return ModelPool(
+        Catalogue.load(models_dir / "catalogue.yaml"),
+        WeightsStore(models_dir),
+        device="cpu",
+        precision="float32",
+        memory_bytes=10**9,
+    )
+
+
+def pipeline(pool: ModelPool, **stages: object) -> ImagePipeline:
+    return ImagePipeline(parse_pipeline(stages), pool)
+
+
+def test_detect_gives_one_result_per_image_in_order(pool: ModelPool) -> None:
+    detecting = pipeline(pool, detect=DETECT)
+
+    together = detecting.run(IMAGES)
+    alone = [detecting.run([image])[0] for image in IMAGES]
+
+    assert [len(found) for found in together] == [4, 4]
+    for found, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(found.boxes, expected.boxes)
+        assert found.masks == expected.masks
+    assert not np.array_equal(together[0].boxes, together[1].boxes)
+
+
+def test_segmenting_boxes_keeps_what_the_detector_said(pool: ModelPool) -> None:
+    detected = pipeline(pool, detect=DETECT).run(IMAGES)
+
+    found = pipeline(pool, detect=DETECT, segment={"model": "cutter"}).run(IMAGES)
+
+    for rows, before in zip(found, detected, strict=True):
+        np.testing.assert_array_equal(rows.boxes, before.boxes)
+        np.testing.assert_array_equal(rows.scores, before.scores)
+        assert rows.labels == before.labels
+        assert rows.masks is not None
+        assert rows.masks != before.masks
+        assert rows.predicted_iou is not None
+
+
+def test_boxes_are_cut_out_as_the_predictor_would(pool: ModelPool, models_dir: Path) -> None:
+    found = pipeline(pool, detect=DETECT, segment={"model": "cutter"}).run(IMAGES[:1])[0]
+    sam = build_demo_sam().eval()
+    sam.load_state_dict(load_file(models_dir / "s.safetensors"))
+    predictor = SamPredictor(sam)
+    predictor.set_image(IMAGES[0])
+
+    assert found.masks is not None
+    for mask, box in zip(found.masks, found.boxes, strict=True):
+        expected = predictor.predict(box=box, multimask_output=False)[0][0]
+        assert (mask.bitmap() ^ expected).sum() <= 0.001 * expected.size
+
+
+def test_nothing_detected_means_nothing_cut_out(pool: ModelPool) -> None:
+    detect = {**DETECT, "min_score": 1.0}
+
+    found = pipeline(pool, detect=detect, segment={"model": "cutter"}).run(IMAGES)
+
+    assert [len(rows) for rows in found] == [0, 0]
+    assert found[0].masks == ()
+
+
+def test_what_is_pointed_at_comes_points_first(pool: ModelPool) -> None:
+    prompt = {"points": [[80, 60, 1]], "boxes": [[0, 0, 40, 40], [20, 20, 90, 90]]}
+
+    found = pipeline(pool, segment={"model": "cutter", "prompt": prompt}).run(IMAGES)
+
+    for rows in found:
+        assert rows.labels == (ANY_OBJECT,) * 3
+        assert rows.scores is None
+        assert rows.masks is not None
+        assert rows.predicted_iou is not None
+
+
+def test_everything_takes_its_parameters(pool: ModelPool) -> None:
+    segment = {"model": "cutter", "prompt": "everything", "points_per_side": 2, **LENIENT}
+
+    found = pipeline(pool, segment=segment).run(IMAGES)
+
+    assert [len(rows) for rows in found] == [12, 12]
+    assert found[0].stability_scores is not None
+
+
+def test_no_images_give_no_results(pool: ModelPool) -> None:
+    assert pipeline(pool, detect=DETECT, segment={"model": "cutter"}).run([]) == []
+
+
+def test_missing_weights_are_told_before_any_image(pool: ModelPool) -> None:
+    with pytest.raises(WeightsMissing, match="vision models pull sam_vit_b"):
+        pipeline(pool, segment={"model": "sam_vit_b", "prompt": "everything"})
+
+
+def test_provenance_names_models_hashes_and_every_parameter(
+    pool: ModelPool, models_dir: Path
+) -> None:
+    provenance = pipeline(pool, detect=DETECT, segment={"model": "cutter"}).provenance
+
+    detect, segment = provenance.stages
+    assert (detect.stage, detect.model) == ("detect", "finder")
+    assert detect.weights_sha256 == file_sha256(models_dir / "d.safetensors")
+    assert detect.parameters == {"min_score": 0.1, "labels": None, "max_detections": 4}
+    assert (segment.stage, segment.model) == ("segment", "cutter")
+    assert segment.weights_sha256 == file_sha256(models_dir / "s.safetensors")
+    assert segment.parameters == {"prompt": "boxes"}
+    assert provenance.code_version == __version__
+    assert (provenance.device, provenance.precision) == ("cpu", "float32")
+
+
+def test_provenance_of_everything_has_the_models_defaults_filled_in(pool: ModelPool) -> None:
+    segment = {"model": "cutter", "prompt": "everything", "crop_n_layers": 1}
+    provenance = pipeline(pool, segment=segment).provenance
+    defaults = pool.catalogue["cutter"].everything_defaults
+
+    parameters = provenance.stages[0].parameters
+
+    assert parameters["crop_n_layers"] == 1
+    assert parameters["box_nms_thresh"] == 0.7
+    for name, value in defaults.items():
+        assert parameters[name] == value
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        {"detect": {**DETECT, "labels": ["b", "a"]}},
+        {"segment": {"model": "cutter", "prompt": {"points": [[1, 2, 1]]}}},
+        {"segment": {"model": "cutter", "prompt": "everything"}},
+    ],
+    ids=["labels", "points", "everything"],
+)
+def test_provenance_can_be_stored_and_compared(pool: ModelPool, stages: dict[str, object]) -> None:
+    first: Provenance = pipeline(pool, **stages).provenance
+    second = pipeline(pool, **stages).provenance
+
+    assert first.digest == second.digest
+    assert first.to_json()["stages"]
