@@ -7,6 +7,7 @@ milliseconds; nothing of it is used before, because CUDA doesn't survive a fork.
 import logging
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from types import FrameType
@@ -30,6 +31,9 @@ log = logging.getLogger(__name__)
 OpenStation: TypeAlias = Callable[..., AbstractContextManager[Station]]
 """As `vision.engine.worker_parts.open_station`."""
 
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the others waiting for the interpreter. Python's own 5 ms is as long
+as a whole image on a fast GPU, whose thread must not wait for one that talks to the database."""
 WATCH_SECONDS = 5.0
 STALL_GRACE_SECONDS = 15.0
 """The child ends itself when work stalls. Only when it can't, the parent does."""
@@ -91,6 +95,7 @@ class _Worker:
     def _open_in_child(self, **_signal: Any) -> None:
         # A SIGTERM to the whole process group means the same as one to the parent.
         signal.signal(signal.SIGTERM, self._on_terminate)
+        sys.setswitchinterval(SWITCH_SECONDS)
         engine = self._parts.enter_context(open_engine(self._settings))
         self._station = self._parts.enter_context(
             self._open_station(engine, self._settings, owner=f"{self._name}/{os.getpid()}")

@@ -1,11 +1,13 @@
 """A real worker whose pipeline is the workshop's: `python colour_worker.py`.
 
-Pictures of the deadly number end the process that infers them, as broken native code does.
+Pictures of the deadly number kill the process that infers them, as broken native code does, or
+make it hang.
 """
 
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,20 +27,31 @@ DEADLY_NUMBER = 13
 
 
 class DeadlyPipeline(ColourPipeline):
-    """Dies of one picture."""
+    """Doesn't survive one picture."""
+
+    def __init__(self, seconds_per_image: float, death: str) -> None:
+        super().__init__(seconds_per_image)
+        self._death = death
 
     def run(self, images: Sequence[RgbImage]) -> list[Detections]:
         if any(tuple(image[0, 0]) == (DEADLY_NUMBER, 0, 0) for image in images):
-            os.kill(os.getpid(), signal.SIGKILL)
+            self._die()
         return super().run(images)
+
+    def _die(self) -> None:
+        if self._death == "kills":
+            os.kill(os.getpid(), signal.SIGKILL)
+        while True:
+            time.sleep(1)
 
 
 def open_pipeline(document: Mapping[str, object]) -> RunsImages:
     """From `{"colour": {"seconds": …, "deadly": …}}`."""
     options = document["colour"]
     assert isinstance(options, dict)
-    kind = DeadlyPipeline if options.get("deadly") else ColourPipeline
-    return kind(options["seconds"])
+    if "deadly" in options:
+        return DeadlyPipeline(options["seconds"], options["deadly"])
+    return ColourPipeline(options["seconds"])
 
 
 @contextmanager

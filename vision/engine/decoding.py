@@ -6,7 +6,13 @@ from vision.engine.in_flight import InFlight
 from vision.engine.outcomes import Outcomes, failure_of
 from vision.engine.source import Source
 from vision.engine.station import Decoder
-from vision.errors import NotFound, StorageUnavailable, TemporaryError, VisionError
+from vision.errors import (
+    NotFound,
+    OperatorError,
+    StorageUnavailable,
+    TemporaryError,
+    VisionError,
+)
 from vision.media.decoded_image import DecodedImage
 from vision.storage.blobs import BlobSource
 
@@ -51,6 +57,9 @@ class Decoding:
             # The same would meet the next unit: stop, and let a later bell try again.
             self._source.stop()
             self._outcomes.give_back(lease, reason=str(error))
+        except OperatorError as error:
+            # Not the file's fault: so that it can be tried again, the unit fails and not the item.
+            self._outcomes.unit_failed(lease, error)
         except VisionError as error:
             self._fail(lease, item, failure_of(error))
         else:

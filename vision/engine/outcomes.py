@@ -41,9 +41,7 @@ class Outcomes:
 
     def item_ended(self, lease: Lease, result: ItemResult) -> None:
         """The unit goes to be stored when this was its last."""
-        if result.failure is not None:
-            fields = {"item": result.index, "code": result.failure.code}
-            log.info("item failed", extra=unit_fields(lease) | fields)
+        self._tell(lease, result)
         if self._in_flight.holds(lease):
             self._on_item(lease, result)
         finished = self._in_flight.note(lease, result)
@@ -78,6 +76,13 @@ class Outcomes:
         """Somebody else has it now: what we still do for it is thrown away."""
         if self._in_flight.drop(lease):
             log.warning("lease lost", extra=unit_fields(lease))
+
+    def _tell(self, lease: Lease, result: ItemResult) -> None:
+        if result.failure is not None:
+            fields = {"item": result.index, "code": result.failure.code}
+            log.info("item failed", extra=unit_fields(lease) | fields)
+        elif log.isEnabledFor(logging.DEBUG):
+            log.debug("item done", extra=unit_fields(lease) | {"item": result.index})
 
 
 def failure_of(error: VisionError) -> ItemFailure:
