@@ -113,8 +113,9 @@ def test_everything_is_the_generators(build: Callable[[], Sam], options: Everyth
     [
         replace(LENIENT, points_per_side=3, crop_n_layers=1, crop_nms_thresh=1.0),
         replace(LENIENT, points_per_side=3, min_mask_region_area=50, crop_nms_thresh=1.0),
+        replace(LENIENT, points_per_side=3, pred_iou_thresh=0.0),
     ],
-    ids=["crops", "small regions removed"],
+    ids=["crops", "small regions removed", "whatever predicted IoU"],
 )
 def test_every_option_of_everything_reaches_the_generator(options: EverythingOptions) -> None:
     assert_everything_is_upstreams(tiny_sam, options, at_least=2)

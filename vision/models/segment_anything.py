@@ -29,6 +29,7 @@ from vision.models.base import (
     PromptSegmenter,
 )
 from vision.models.device import Placement
+from vision.models.frugal_predictor import FrugalPredictor
 from vision.models.mask_results import everything, joined, no_masks
 from vision.models.state import memory_bytes
 
@@ -152,6 +153,9 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
             return everything([])
         generator = SamAutomaticMaskGenerator(
             self._network, **asdict(_affordable(options, size)), output_mode="coco_rle"
+        )
+        generator.predictor = FrugalPredictor(
+            self._network, pred_iou_thresh=options.pred_iou_thresh
         )
         with torch.inference_mode():
             return everything(generator.generate(image))
