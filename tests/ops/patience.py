@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PATIENCE_SECONDS = 180.0
+PATIENCE_SECONDS = 600.0
 """Far above what anything here takes on a busy machine."""
+POLL_SECONDS = 0.2
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -16,7 +17,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     while not is_so():
         if time.monotonic() > deadline:
             pytest.fail("waited in vain")
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
 
 
 def is_running(pid: int) -> bool:

@@ -66,23 +66,45 @@ def service(data_dir: Path, *words: str, **environment: str) -> Iterator[tuple[R
     arguments = ("up", "--port", "0", "--data-dir", str(data_dir), *words)
     announced = data_dir / "run" / "service.json"
     with running(data_dir.with_suffix(".log"), *arguments, **environment) as up:
-        wait_until(lambda: announced.exists() or up.process.poll() is not None)
-        assert announced.exists(), up.says()
-        yield up, json.loads(announced.read_text())["url"]
+        wait_until(lambda: _announced_url(announced, up) or up.process.poll() is not None)
+        assert up.process.poll() is None, up.says()
+        yield up, _announced_url(announced, up)
 
 
-def pids_of(data_dir: Path) -> dict[int, str]:
-    """Command lines by process, of everything that `vision up` on this folder started."""
-    wanted = f"VISION_DATA_DIR={data_dir}".encode()
-    found = {}
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if wanted in (process / "environ").read_bytes().split(b"\0"):
-                command = (process / "cmdline").read_bytes().replace(b"\0", b" ")
-                found[int(process.name)] = command.decode(errors="replace")
-        except OSError:
-            continue  # ended meanwhile
-    return {pid: command for pid, command in found.items() if command}
+def _announced_url(path: Path, up: Running) -> str:
+    """Empty until it is there, and this process's own: a killed one leaves its file behind."""
+    if not path.exists():
+        return ""
+    announced = json.loads(path.read_text())
+    return str(announced["url"]) if announced["pid"] == up.process.pid else ""
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Command lines by process, of everything that this process started."""
+    parents = {each: parent for each in _all_pids() if (parent := _parent(each)) is not None}
+    found: dict[int, str] = {}
+    generation = {pid}
+    while generation := {each for each, parent in parents.items() if parent in generation}:
+        found |= {each: _command(each) for each in generation}
+    return found
+
+
+def _all_pids() -> list[int]:
+    return [int(process.name) for process in Path("/proc").glob("[0-9]*")]
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None  # ended meanwhile
+
+
+def _command(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def picture(seed: int) -> bytes:

@@ -9,13 +9,13 @@ from pathlib import Path
 import httpx
 import pytest
 from databases import PostgresServer
-from patience import wait_until
+from patience import PATIENCE_SECONDS, wait_until
 from running import Running, ended, running, submit
 
 from vision.cli.service.part import tied_argv
 from vision.cli.service.redis_server import find_redis_server, redis_part, socket_path, socket_url
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1800)
 PICTURES = 40
 """More than one unit's worth."""
 
@@ -55,7 +55,7 @@ def test_the_parts_by_hand_do_a_job_and_end_cleanly(
             return stack.enter_context(running(tmp_path / f"{name}.log", *words, **settings))
 
         migration = start("migrate", "migrate")
-        assert migration.process.wait(60) == 0, migration.says()
+        assert migration.process.wait(PATIENCE_SECONDS) == 0, migration.says()
         api = start("api", "api", "--port", "0")
         workers = [start(f"worker-{number}", "worker") for number in (1, 2)]
         tick = start("tick", "tick", "--alive-file", str(alive))
@@ -76,13 +76,13 @@ def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     settings = {"VISION_DATA_DIR": str(tmp_path / "data")}
     for _ in range(2):
         with running(tmp_path / "migrate.log", "migrate", **settings) as migration:
-            assert migration.process.wait(60) == 0, migration.says()
+            assert migration.process.wait(PATIENCE_SECONDS) == 0, migration.says()
 
 
 def test_an_unreachable_database_is_a_sentence_not_a_traceback(tmp_path: Path) -> None:
     settings = {"VISION_DATABASE_URL": "postgresql://vision:hunter2@127.0.0.1:1/vision"}
     with running(tmp_path / "migrate.log", "migrate", **settings) as migration:
-        code = migration.process.wait(60)
+        code = migration.process.wait(PATIENCE_SECONDS)
 
     assert code == 1
     assert "the database doesn't answer" in migration.says()
