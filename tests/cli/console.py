@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,14 @@ def start(*arguments: object, cwd: Path | None = None, **more: str) -> subproces
     )
 
 
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """As long as it takes on a busy machine, but not for ever."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
 @dataclass(frozen=True)
 class Workplace:
     """A models folder with the model `yard`, and a pipeline file that names it."""
@@ -63,8 +72,8 @@ class Workplace:
     models_dir: Path
     pipeline: Path
 
-    def run(self, *arguments: object, **more: str) -> Ended:
-        return run(*arguments, VISION_MODELS_DIR=str(self.models_dir), **more)
+    def run(self, *arguments: object, cwd: Path | None = None) -> Ended:
+        return run(*arguments, cwd=cwd, VISION_MODELS_DIR=str(self.models_dir))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from vision.cli.files import replacing
 from vision.cli.problems import NOT_FOUND, ServerRefused
 from vision.domain.provenance import canonical_json
 from vision.domain.states import JobState
+from vision.errors import Conflict
 
 FILE_STATUSES = (400, 413, 415, 422)
 """With these the server refuses the file, not us."""
@@ -63,6 +64,7 @@ class ServerBackend:
             except ServerRefused as error:
                 if error.status != NOT_FOUND:
                     raise
+                self._record.forget_assets(assets)
                 continue
             if not JobState(found["state"]).is_final:
                 open_jobs.append(job)
@@ -88,8 +90,14 @@ class ServerBackend:
         request = {"asset_ids": list(assets), "pipeline": self.pipeline}
         # A run with the same assets left to do is the same request, however often it is sent;
         # after jobs that failed it is another one.
-        key = canonical_json([request, list(self._record.assets_by_job)])
-        job = self._client.post("/jobs", request, idempotency_key=hashlib.sha256(key).hexdigest())
+        key = hashlib.sha256(canonical_json([request, list(self._record.assets_by_job)]))
+        try:
+            job = self._client.post("/jobs", request, idempotency_key=key.hexdigest())
+        except ServerRefused as error:
+            if error.status != NOT_FOUND:
+                raise
+            remedy = f"remove {self._folder / RECORD} and run it again"
+            raise Conflict(f"{error}: it was deleted on the server; {remedy}") from error
         self._record.add_job(job["id"], assets)
         return str(job["id"])
 

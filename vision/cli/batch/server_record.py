@@ -28,6 +28,12 @@ class ServerRecord:
     def add_job(self, job: str, assets: Sequence[str]) -> None:
         self._append({"pipeline": self._pipeline_sha256, "job": job, "assets": list(assets)})
 
+    def forget_assets(self, assets: Sequence[str]) -> None:
+        """They may be gone from the server: upload them again, which is harmless if they aren't."""
+        gone = frozenset(assets)
+        kept = {key: asset for key, asset in self.asset_by_sha256.items() if asset not in gone}
+        self.asset_by_sha256 = kept
+
     def _append(self, entry: dict[str, object]) -> None:
         line = {"server": self._server, **entry}
         with self._lock, self._path.open("ab") as file:
