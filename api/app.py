@@ -26,7 +26,7 @@ from api.services import open_services
 from vision import __version__
 from vision.settings import Settings
 
-VERSIONED = (
+ROUTES = (
     assets,
     content,
     submit,
@@ -37,6 +37,7 @@ VERSIONED = (
     export,
     models,
     pipelines,
+    health,
 )
 
 
@@ -54,9 +55,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         lifespan=_lifespan_of(settings or Settings(), metrics),
         responses=openapi.EVERY_ERROR,
     )
-    for module in VERSIONED:
-        app.include_router(module.router, prefix="/v1")
-    app.include_router(health.router)
+    for module in ROUTES:
+        app.include_router(module.router)
     app.add_middleware(Border, metrics=metrics)
     problems.add_handlers(app)
     openapi.complete(app)

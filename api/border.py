@@ -54,7 +54,7 @@ class Border:
                 await response(scope, exchange.receive, exchange.send)
 
     def _record(self, scope: Scope, exchange: "_Exchange", *, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", NO_ROUTE)
+        route = getattr(scope.get("route"), "path_format", NO_ROUTE)
         status = exchange.status or CLIENT_LEFT
         self._metrics.request_ended(scope["method"], route, status=status, seconds=seconds)
         fields = {"method": scope["method"], "route": route, "status": status}

@@ -14,10 +14,9 @@ SAFE_HEADERS: Final[Mapping[str, str]] = {
 
 def attachment(filename: str) -> dict[str, str]:
     """Content-Disposition by RFC 6266: nothing in the name can end the header or leave a folder."""
-    ascii_name = "".join(
-        c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in filename
-    )
-    value = f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(filename, safe='')}"
+    last = filename.replace("\\", "/").rsplit("/", 1)[-1]
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in last)
+    value = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(last, safe='')}"
     return {"Content-Disposition": value}
 
 

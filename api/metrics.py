@@ -1,14 +1,15 @@
 """What Prometheus may ask: requests, upload bytes, and how much work waits."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from vision.domain.stored import QueueSummary
+from vision.engine.metrics import QueueCollector
 from vision.errors import TemporaryError
+from vision.storage.jobs import JobStore
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
@@ -40,42 +41,30 @@ class Metrics:
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def watch_queue(self, ask: Callable[[], QueueSummary]) -> None:
+    def watch_queue(self, jobs: JobStore) -> None:
         """From now on every scrape asks the database how much work waits."""
-        self.registry.register(_Queue(ask))
+        self.registry.register(_Database(QueueCollector(jobs)))
 
     def text(self) -> bytes:
         """The exposition format, version 0.0.4."""
         return generate_latest(self.registry)
 
 
-class _Queue(Collector):
-    """Asked at scrape time; a database that doesn't answer is a number too."""
+class _Database(Collector):
+    """The queue; a database that doesn't answer is a number too, not a failed scrape."""
 
-    def __init__(self, ask: Callable[[], QueueSummary]) -> None:
-        self._ask = ask
+    def __init__(self, queue: QueueCollector) -> None:
+        self._queue = queue
 
     def describe(self) -> Iterable[Metric]:
         return []
 
     def collect(self) -> Iterable[Metric]:
-        up = GaugeMetricFamily("vision_database_up", "1 when the database answers.")
+        is_up = GaugeMetricFamily("vision_database_up", "1 when the database answers.")
         try:
-            summary = self._ask()
+            found = list(self._queue.collect())
         except TemporaryError:
-            up.add_metric([], 0)
-            return [up]
-        up.add_metric([], 1)
-        return [up, *_gauges(summary)]
-
-
-def _gauges(summary: QueueSummary) -> Iterable[Metric]:
-    units = GaugeMetricFamily("vision_units", "Units of work by state.", labels=["state"])
-    units.add_metric(["ready"], summary.ready)
-    units.add_metric(["leased"], summary.leased)
-    units.add_metric(["quarantined"], summary.quarantined)
-    age = GaugeMetricFamily(
-        "vision_oldest_ready_seconds", "How long the oldest ready unit has waited."
-    )
-    age.add_metric([], summary.oldest_ready_seconds)
-    return (units, age)
+            is_up.add_metric([], 0)
+            return [is_up]
+        is_up.add_metric([], 1)
+        return [is_up, *found]

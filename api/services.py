@@ -52,7 +52,7 @@ def open_services(settings: Settings, metrics: Metrics) -> Iterator[Services]:
     with open_engine(settings) as engine:
         decoders = DecoderPool(decode_limits(settings))
         bell = Bell(broker_url(settings))
-        metrics.watch_queue(engine.jobs.active_summary)
+        metrics.watch_queue(engine.jobs)
         try:
             yield Services(
                 engine=engine,

@@ -19,7 +19,7 @@ from vision.domain.stored import DetectionFilter, as_detections
 from vision.errors import Conflict
 from vision.media.overlay import Overlay
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix="/v1", tags=["results"])
 
 _MEDIA_TYPES: Final = {"jpeg": "image/jpeg", "png": "image/png"}
 

@@ -20,7 +20,7 @@ from api.text import decoded
 from vision.domain.job import Asset
 from vision.errors import InvalidRequest
 
-router = APIRouter(tags=["assets"])
+router = APIRouter(prefix="/v1", tags=["assets"])
 
 _TAGS: TypeAdapter[tuple[str, ...]] = TypeAdapter(Tags)
 Upload = tuple[ReceivedFile, tuple[str, ...]]

@@ -1,6 +1,6 @@
 """The bytes of a stored file, whole or a range of them."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request
@@ -12,21 +12,17 @@ from api.ranges import ByteRange, requested_range
 from api.services import Given, Tenant
 from vision.domain.job import Asset
 
-router = APIRouter(tags=["assets"])
+router = APIRouter(prefix="/v1", tags=["assets"])
 
-_ANSWERS = openapi.file_answer("*/*", description="The file as it was uploaded.") | {
+_PATH: Final = "/assets/{asset_id:uuid}/content"
+_ANSWERS: Final = openapi.file_answer("*/*", description="The file as it was uploaded.") | {
     206: {"description": "The range that was asked for."},
     304: {"description": "The client has it already."},
 }
 
 
-@router.api_route(
-    "/assets/{asset_id:uuid}/content",
-    methods=["GET", "HEAD"],
-    response_class=Response,
-    responses=_ANSWERS,
-    operation_id="get_content",
-)
+@router.head(_PATH, response_class=Response, include_in_schema=False)
+@router.get(_PATH, response_class=Response, responses=_ANSWERS)
 def get_content(
     request: Request,
     asset_id: UUID,

@@ -23,7 +23,7 @@ from vision.domain.stored import DetectionFilter
 from vision.errors import FieldError, InvalidRequest
 from vision.storage.detections import DetectionStore
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix="/v1", tags=["results"])
 
 _JSON: Final = "application/json"
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {

@@ -18,7 +18,7 @@ from vision.domain.stored import DetectionFilter
 from vision.pipelines.export.findings import Findings
 from vision.pipelines.export.formats import FORMATS, export_format
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix="/v1", tags=["results"])
 
 _CHUNK_BYTES: Final = 256 * 1024
 _ITEMS_PER_PAGE: Final = 1000

@@ -9,7 +9,7 @@ from api.schemas.base import PageAnswer, PageQuestion
 from api.schemas.jobs import ItemAnswer
 from api.services import Given, Tenant
 
-router = APIRouter(tags=["results"])
+router = APIRouter(prefix="/v1", tags=["results"])
 
 
 @router.get("/jobs/{job_id:uuid}/items")

@@ -11,7 +11,7 @@ from api.schemas.base import PageAnswer
 from api.schemas.jobs import JobAnswer, JobsQuestion
 from api.services import Given, Tenant
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"])
 
 
 @router.get("/jobs")

@@ -7,7 +7,7 @@ from api.schemas.models import ModelAnswer, WeightsAnswer
 from api.services import Given, Services
 from vision.models.spec import ModelSpec
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix="/v1", tags=["models"])
 
 
 @router.get("/models")

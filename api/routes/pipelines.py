@@ -6,7 +6,7 @@ from api.schemas.base import PageAnswer
 from api.schemas.models import PipelineAnswer
 from vision.pipelines.named import NAMED
 
-router = APIRouter(tags=["models"])
+router = APIRouter(prefix="/v1", tags=["models"])
 
 
 @router.get("/pipelines")

@@ -15,11 +15,10 @@ from api.schemas.jobs import JobAnswer, JobQuestion
 from api.services import Given, Services, Tenant
 from api.waiting import preferred_seconds, wait_for_end
 from vision.domain.job import Job
-from vision.engine.ingest import display_name
 from vision.engine.submit import JobRequest
 from vision.errors import BadMedia, FieldError, InvalidPipeline
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(prefix="/v1", tags=["jobs"])
 
 POLL_SECONDS: Final = 1
 """What a client is told to wait before it asks again."""
@@ -120,7 +119,6 @@ def _kept(services: Services, submission: Submission, *, tenant: str) -> tuple[U
         try:
             asset, _ = keep(services, received, tenant=tenant, tags=())
         except BadMedia as error:
-            name = display_name(received.filename)
-            raise type(error)(f"files[{index}], {name}: {error}") from error
+            raise type(error)(f"files[{index}], {received.filename!r}: {error}") from error
         asset_ids[asset.id] = None
     return tuple(asset_ids)

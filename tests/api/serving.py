@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from vision.settings import Settings
 from vision.storage.database import Database
 from vision.storage.migrate import migrate
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
+"""Far more than is ever needed: a busy machine is no broken program."""
 
 
 @dataclass(frozen=True)
@@ -73,3 +75,11 @@ def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> Non
         if not thread.is_alive() or time.monotonic() > deadline:
             raise RuntimeError("the server didn't start")
         time.sleep(0.005)
+
+
+def eventually(holds: Callable[[], bool]) -> None:
+    """Fails when it doesn't come true in a time that only a broken program needs."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, "didn't come true"
+        time.sleep(0.01)

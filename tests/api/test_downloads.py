@@ -139,9 +139,9 @@ def test_the_client_chooses_the_format(
 
 
 def test_the_annotated_picture_is_upright(served: Served) -> None:
-    address = drawn_job(served, turned_picture(80, 60))
+    address = drawn_job(served, turned_picture(48, 64))
 
-    assert opened(served.client.get(address)).size == (60, 80)
+    assert opened(served.client.get(address)).size == (64, 48)
 
 
 def test_an_annotated_picture_that_did_not_change_is_not_sent_again(served: Served) -> None:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from serving import Served, serving, settings_in
+from serving import Served, eventually, serving, settings_in
 
 from vision.storage.jobs import JobStore
 
@@ -141,6 +141,8 @@ def test_every_request_is_one_log_line_with_fields(
 ) -> None:
     with caplog.at_level(logging.INFO, logger="vision.api"):
         quiet.client.get("/v1/jobs/" + str(uuid4()))
+
+        eventually(lambda: "request" in caplog.messages)
 
     (line,) = [record for record in caplog.records if record.message == "request"]
     assert line.route == "/v1/jobs/{job_id}"  # type: ignore[attr-defined]

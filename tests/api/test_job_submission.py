@@ -73,7 +73,7 @@ def test_one_bad_file_of_a_form_is_named_and_there_is_no_job(client: httpx.Clien
     answer = client.post("/v1/jobs", files=files, data={"pipeline": "demo"})
 
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_type")
-    assert "files[1], b.jpg" in answer.json()["detail"]
+    assert "files[1], 'b.jpg'" in answer.json()["detail"]
     assert client.get("/v1/jobs").json()["items"] == []
 
 

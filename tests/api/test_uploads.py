@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 from pictures import picture, turned_picture
-from serving import Served
+from serving import Served, eventually
 
 LIMIT = 3_000_000
 """Of `served`."""
@@ -84,8 +83,8 @@ def test_tags_may_stand_in_the_address_and_filter_the_list(client: httpx.Client)
 @pytest.mark.parametrize(
     ("name", "shown"),
     [
-        pytest.param("../../etc/passwd", "passwd", id="traversal"),
-        pytest.param("..\\..\\boot.ini", "boot.ini", id="other traversal"),
+        pytest.param("../../etc/passwd", "../../etc/passwd", id="traversal"),
+        pytest.param("..\\..\\boot.ini", "..\\..\\boot.ini", id="other traversal"),
         pytest.param("a%0d%0ab.jpg", "a%0d%0ab.jpg", id="percent is only percent"),
         pytest.param("😀 büro.jpg", "😀 büro.jpg", id="any script"),
         pytest.param("x" * 300 + ".jpg", "x" * 255, id="too long"),
@@ -101,7 +100,7 @@ def test_file_names_are_only_display_text(client: httpx.Client, name: str, shown
 
     assert asset["filename"] == shown
     assert content.content == JPEG
-    assert "\r" not in content.headers["content-disposition"]
+    assert not set("/\\\r\n") & set(content.headers["content-disposition"])
 
 
 def test_a_name_with_line_breaks_in_a_form_cannot_split_a_header(client: httpx.Client) -> None:
@@ -174,7 +173,7 @@ def test_a_body_over_the_limit_is_refused_however_it_comes(
 
 
 def test_a_body_of_exactly_the_limit_is_taken(client: httpx.Client) -> None:
-    bitmap = picture(999, 1000, kind="BMP")
+    bitmap = picture(900, 1000, kind="BMP")
     padded = bitmap + bytes(LIMIT - len(bitmap))
 
     assert client.post("/v1/assets", content=padded).status_code == 201
@@ -287,10 +286,3 @@ def is_clean(served: Served) -> bool:
 def nothing_is_staged(served: Served) -> bool:
     folder: Path = served.engine.blobs.staging
     return not list(folder.iterdir())
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < deadline, "didn't come true"
-        time.sleep(0.01)
