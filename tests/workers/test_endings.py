@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from processes import running_service, wait_for_line
-from workshop import colour_job
+from workshop import add_pictures, colour_job, found_numbers, settings_for, submit, wait_for_end
 
+from vision.domain.states import ItemState, JobState
 from vision.engine.parts import open_engine
 from vision.settings import Settings
 
