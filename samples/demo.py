@@ -112,8 +112,11 @@ def annotated(client: Client, item: Mapping[str, Any], folder: Path) -> Path | N
 def show(console: Console, results: Sequence[Result], truth: Truth) -> None:
     """The table, and how it compares with what the scenes really contain."""
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("picture", "found", "best score", "annotated"):
-        table.add_column(column, justify="right" if column == "best score" else "left")
+    table.add_column("picture", no_wrap=True)
+    table.add_column("found")
+    table.add_column("best score", justify="right")
+    # Whole, whatever the width: it is there to be opened.
+    table.add_column("annotated", no_wrap=True)
     for result in results:
         table.add_row(result.file_name, found(result), best(result), str(result.annotated or "-"))
     Console(highlight=False).print(table)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from rich.console import Console
 
@@ -22,6 +23,7 @@ START_SECONDS = 180.0
 """A first import of torch from a cold disk takes a minute on a small machine."""
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.2
+LAST_LINES = 10
 
 
 @contextmanager
@@ -35,15 +37,22 @@ def running_service(out_dir: Path, console: Console) -> Iterator[str]:
         pass  # another demo's service is not pulled away from under it
     shutil.rmtree(out_dir)
     data_dir.mkdir(parents=True)
-    with subprocess.Popen(_argv(), cwd=data_dir, env=_environment()) as process:
+    words = out_dir / "service.log"
+    with words.open("wb") as log, _started(data_dir, log) as process:
         try:
             with console.status("starting the service"):
-                url = _url(process, data_dir)
+                url = _url(process, data_dir, words)
             yield url
         finally:
             code = _stop(process)
     if code:
-        raise OperatorError(f"the service ended with {code}; its logs are in {data_dir / 'logs'}")
+        raise _failure(f"the service ended with {code}", data_dir, words)
+
+
+def _started(data_dir: Path, log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        _argv(), cwd=data_dir, env=_environment(), stdout=log, stderr=subprocess.STDOUT
+    )
 
 
 def _argv() -> list[str]:
@@ -56,12 +65,12 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("VISION_")}
 
 
-def _url(process: subprocess.Popen[bytes], data_dir: Path) -> str:
+def _url(process: subprocess.Popen[bytes], data_dir: Path, words: Path) -> str:
     announced = data_dir / "run" / SERVICE_FILE
     deadline = time.monotonic() + START_SECONDS
     while not announced.exists():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise OperatorError(f"the service doesn't start; its logs are in {data_dir / 'logs'}")
+            raise _failure("the service doesn't start", data_dir, words)
         time.sleep(POLL_SECONDS)
     return str(json.loads(announced.read_text())["url"])
 
@@ -73,3 +82,9 @@ def _stop(process: subprocess.Popen[bytes]) -> int:
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
+
+
+def _failure(what: str, data_dir: Path, words: Path) -> OperatorError:
+    """With the service's own last words."""
+    last = "\n".join(words.read_text(errors="replace").splitlines()[-LAST_LINES:])
+    return OperatorError(f"{what}; the logs of its parts are in {data_dir / 'logs'}\n{last}")
