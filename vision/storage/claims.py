@@ -7,19 +7,19 @@ import random
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, and_, func, select, update
 
 from vision.domain.job import Lease, WorkItem
 from vision.domain.states import ItemState, JobState, UnitState
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
-from vision.storage.leases import NO_LEASE
+from vision.storage.keys import one_of
+from vision.storage.leases import NO_LEASE, is_item_of, is_unit
 from vision.storage.tables import UNIT_LEASED, UNIT_READY, assets, items, jobs, tenants, units
 
 LOOKAHEAD = 64
 """How many ready units are looked at for company; a bound on the cost of a claim."""
 
-UNIT_KEY = tuple_(units.c.job_id, units.c.item, units.c.chunk)
 IN_ORDER = (units.c.job_id, units.c.item, units.c.chunk)
 
 
@@ -36,9 +36,9 @@ def claim(
         "lease_owner": owner,
         "lease_until": database.now_sql + lease_seconds,
     }
-    keys = [(row.job_id, row.item, row.chunk) for row in taken]
-    chosen = update(units).where(UNIT_KEY.in_(keys)).values(leased).returning(units)
-    rows = sorted(connection.execute(chosen).all(), key=lambda row: keys.index(tuple(row[:3])))
+    chosen = update(units).where(one_of(taken, is_unit)).values(leased).returning(units)
+    # The database returns them in any order.
+    rows = sorted(connection.execute(chosen).all(), key=lambda row: tuple(row[:3]))
     open_jobs = _open_jobs(connection, {row.job_id for row in rows})
     _cancel(connection, [row for row in rows if row.job_id not in open_jobs])
     return _leases(connection, [row for row in rows if row.job_id in open_jobs], open_jobs) or None
@@ -116,14 +116,15 @@ def _company(
         .where(jobs.c.pipeline_sha256 == pipeline, near.c.fails == 0)
         .order_by(near.c.job_id, near.c.item, near.c.chunk)
     )
-    keys = []
+    fitting = []
     for row in connection.execute(query).all():
-        key = (row.job_id, row.item, row.chunk)
-        if row.span <= room and key != (first.job_id, first.item, first.chunk):
-            keys.append(key)
+        if row.span <= room and tuple(row[:3]) != tuple(first[:3]):
+            fitting.append(row)
             room -= row.span
-    locking = select(units).where(UNIT_KEY.in_(keys), UNIT_READY).order_by(*IN_ORDER)
-    return list(connection.execute(locking.with_for_update(skip_locked=True))) if keys else []
+    if not fitting:
+        return []
+    locking = select(units).where(one_of(fitting, is_unit), UNIT_READY).order_by(*IN_ORDER)
+    return list(connection.execute(locking.with_for_update(skip_locked=True)))
 
 
 def _open_jobs(connection: Connection, job_ids: set[UUID]) -> dict[UUID, AnyRow]:
@@ -136,9 +137,8 @@ def _open_jobs(connection: Connection, job_ids: set[UUID]) -> dict[UUID, AnyRow]
 
 def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
     if rows:
-        keys = [(row.job_id, row.item, row.chunk) for row in rows]
         cancelled = {"state": UnitState.CANCELLED, **NO_LEASE}
-        connection.execute(update(units).where(UNIT_KEY.in_(keys)).values(cancelled))
+        connection.execute(update(units).where(one_of(rows, is_unit)).values(cancelled))
 
 
 def _leases(
@@ -167,19 +167,10 @@ def _leases(
 def _work_items(connection: Connection, rows: Sequence[AnyRow]) -> list[tuple[UUID, WorkItem]]:
     if not rows:
         return []
-    in_units = or_(
-        *(
-            and_(
-                items.c.job_id == row.job_id,
-                items.c.item.between(row.item, row.item + row.span - 1),
-            )
-            for row in rows
-        )
-    )
     query = (
         select(items.c.job_id, items.c.item, items.c.asset_id, assets.c.blob_key, assets.c.filename)
         .join(assets, assets.c.id == items.c.asset_id)
-        .where(in_units, items.c.state == ItemState.PENDING)
+        .where(one_of(rows, is_item_of), items.c.state == ItemState.PENDING)
         .order_by(items.c.job_id, items.c.item)
     )
     return [

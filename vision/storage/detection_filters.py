@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import REAL, ColumnElement, Connection, cast, false, literal, select, tuple_
+from sqlalchemy import REAL, ColumnElement, cast, literal, select
 
 from vision.domain.stored import TIME_SHIFT, DetectionFilter
 from vision.storage.database import Database
@@ -12,9 +13,7 @@ from vision.storage.tables import detections, items, job_tags
 MAX_ID = 2**63 - 1
 
 
-def conditions(
-    connection: Connection, database: Database, chosen: DetectionFilter
-) -> list[ColumnElement[bool]]:
+def conditions(database: Database, chosen: DetectionFilter) -> list[ColumnElement[bool]]:
     """All of them must hold."""
     found = [detections.c.tenant == chosen.tenant, *_simple(chosen)]
     if chosen.job_id is not None:
@@ -22,7 +21,7 @@ def conditions(
     if chosen.min_score is not None:
         found.append(detections.c.score >= _float32(database, chosen.min_score))
     if chosen.asset_id is not None:
-        found.append(_of_asset(connection, chosen))
+        found += _of_asset(chosen.asset_id)
     if chosen.tag is not None:
         tagged = (job_tags.c.tenant == chosen.tenant) & (job_tags.c.tag == chosen.tag)
         found.append(detections.c.job_id.in_(select(job_tags.c.job_id).where(tagged)))
@@ -49,18 +48,11 @@ def _float32(database: Database, score: float) -> ColumnElement[Any]:
     return cast(literal(score), REAL) if database.is_postgresql else literal(score)
 
 
-def _of_asset(connection: Connection, chosen: DetectionFilter) -> ColumnElement[bool]:
-    """By the primary key of its few items, found first: a plain list leaves no doubt how."""
-    query = select(items.c.job_id, items.c.item).where(items.c.asset_id == chosen.asset_id)
-    if chosen.job_id is not None:
-        query = query.where(items.c.job_id == chosen.job_id)
-    keys = [(row.job_id, row.item) for row in connection.execute(query)]
-    if not keys:
-        return false()
-    if chosen.job_id is not None:
-        of_item: ColumnElement[bool] = detections.c.item == keys[0][1]
-        return of_item
-    return tuple_(detections.c.job_id, detections.c.item).in_(keys)
+def _of_asset(asset_id: UUID) -> Iterator[ColumnElement[bool]]:
+    """Joins the asset's items: they are few, and each leads to its rows by the primary key."""
+    yield items.c.asset_id == asset_id
+    yield items.c.job_id == detections.c.job_id
+    yield items.c.item == detections.c.item
 
 
 def _id_at(seconds: float) -> int:

@@ -1,10 +1,11 @@
 """Stored detections: pages, streams, counts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, null, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, null, select, tuple_
 
 from vision.domain.job import DEFAULT_TENANT
 from vision.domain.stored import DetectionFilter, LabelCount, StoredDetection
@@ -12,6 +13,7 @@ from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_filters import conditions
 from vision.storage.detection_rows import stored_detection
+from vision.storage.keys import KEYS_PER_QUERY, one_of
 from vision.storage.pages import Page, decode_cursor, encode_cursor
 from vision.storage.rows import size_from_json
 from vision.storage.tables import detections, items, job_counts, jobs, provenances
@@ -41,10 +43,10 @@ class DetectionStore:
 
         Shorter than `limit` while rows of a page are being erased; `next` alone says if it's last.
         """
-        query = _ordered(_columns(masks=include_masks, keypoints=include_keypoints), chosen, cursor)
+        columns = _columns(masks=include_masks, keypoints=include_keypoints)
+        query = _ordered(columns.where(*conditions(self._database, chosen)), chosen, cursor)
         with self._database.read() as connection:
-            where = conditions(connection, self._database, chosen)
-            rows = connection.execute(query.where(*where).limit(limit + 1)).all()
+            rows = connection.execute(query.limit(limit + 1)).all()
             shown = rows[:limit]
             found = _with_items(connection, shown)
         following = _cursor(shown[-1], chosen) if len(rows) > limit else None
@@ -116,10 +118,7 @@ def _with_items(connection: Connection, rows: Sequence[AnyRow]) -> Iterator[Stor
 
     Rows without an item belong to a job that is being erased.
     """
-    keys = {(row.job_id, row.item) for row in rows}
-    query = select(items.c.job_id, items.c.item, items.c.asset_id, items.c.facts)
-    chosen = query.where(tuple_(items.c.job_id, items.c.item).in_(keys))
-    found = {(row.job_id, row.item): row for row in connection.execute(chosen)} if keys else {}
+    found = _items(connection, rows)
     sizes = {key: size_from_json(item.facts) for key, item in found.items()}
     used = {row.provenance_id for row in rows if row.provenance_id is not None}
     known = select(provenances.c.id, provenances.c.digest).where(provenances.c.id.in_(used))
@@ -129,3 +128,22 @@ def _with_items(connection: Connection, rows: Sequence[AnyRow]) -> Iterator[Stor
         for row in rows
         if (key := (row.job_id, row.item)) in found
     )
+
+
+def _items(connection: Connection, rows: Sequence[AnyRow]) -> dict[tuple[UUID, int], AnyRow]:
+    """The items that the rows belong to, by job and item."""
+    wanted: dict[UUID, set[int]] = defaultdict(set)
+    for row in rows:
+        wanted[row.job_id].add(row.item)
+    query = select(items.c.job_id, items.c.item, items.c.asset_id, items.c.facts)
+    by_job = list(wanted.items())
+    found: dict[tuple[UUID, int], AnyRow] = {}
+    for start in range(0, len(by_job), KEYS_PER_QUERY):
+        chosen = query.where(one_of(by_job[start : start + KEYS_PER_QUERY], _is_in_job))
+        found.update({(row.job_id, row.item): row for row in connection.execute(chosen)})
+    return found
+
+
+def _is_in_job(wanted: tuple[UUID, set[int]]) -> ColumnElement[bool]:
+    job_id, indexes = wanted
+    return (items.c.job_id == job_id) & items.c.item.in_(indexes)

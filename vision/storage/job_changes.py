@@ -22,11 +22,11 @@ def cancel(database: Database, connection: Connection, job_id: UUID) -> None:
         return
     # Locked ones are being claimed this moment: the claim looks at the job after taking them.
     open_units = (
-        select(units.c.job_id, units.c.item, units.c.chunk)
+        select(units.c.item, units.c.chunk)
         .where(units.c.job_id == job_id, units.c.state.in_(NOT_STARTED))
         .with_for_update(skip_locked=True)
     )
-    found = tuple_(units.c.job_id, units.c.item, units.c.chunk).in_(open_units)
+    found = (units.c.job_id == job_id) & tuple_(units.c.item, units.c.chunk).in_(open_units)
     connection.execute(update(units).where(found).values(state=UnitState.CANCELLED))
     pending = (items.c.job_id == job_id) & (items.c.state == ItemState.PENDING)
     connection.execute(update(items).where(pending).values(state=ItemState.CANCELLED))
