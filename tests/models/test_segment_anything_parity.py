@@ -37,8 +37,9 @@ def official_vit_b() -> Sam:
     return sam_model_registry["vit_b"](checkpoint=None).eval()
 
 
+MINUTES = (pytest.mark.slow, pytest.mark.timeout(1200))
 EVERY_NETWORK = pytest.mark.parametrize(
-    "build", [tiny_sam, pytest.param(official_vit_b, marks=pytest.mark.slow)]
+    "build", [tiny_sam, pytest.param(official_vit_b, marks=MINUTES)]
 )
 
 
@@ -102,7 +103,7 @@ def test_several_clicks_describe_one_object(build: Callable[[], Sam]) -> None:
 
 @pytest.mark.parametrize(
     ("build", "options"),
-    [(tiny_sam, LENIENT), pytest.param(official_vit_b, ANY_MASK, marks=pytest.mark.slow)],
+    [(tiny_sam, LENIENT), pytest.param(official_vit_b, ANY_MASK, marks=MINUTES)],
 )
 def test_everything_is_the_generators(build: Callable[[], Sam], options: EverythingOptions) -> None:
     assert_everything_is_upstreams(build, options, at_least=1)
