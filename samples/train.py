@@ -20,6 +20,7 @@ from samples.shipped import DETECTOR_FILE, SEGMENTER_FILE
 from samples.training.detector import detector_plan, train_detector
 from samples.training.segmenter import segmenter_plan, train_segmenter
 from samples.training.weights import save_half
+from vision.models.checksums import write_sums
 
 YARDS, SHAPES = 10_000, 5_000
 
@@ -55,8 +56,7 @@ def main() -> None:
     checkpoint = arguments.cache / "demo_sam.pt"
     plan = segmenter_plan(arguments.minutes_sam, checkpoint)
     segmenter = train_segmenter(yards, shapes, plan=plan, detector=detector)
-    save_half(segmenter, SEGMENTER_FILE)
-    log.info("wrote %s, %d bytes", SEGMENTER_FILE.name, SEGMENTER_FILE.stat().st_size)
+    ship(segmenter, SEGMENTER_FILE)
 
 
 def training_scenes(cache: Path, processes: int) -> tuple[SceneCache, SceneCache]:
@@ -72,9 +72,15 @@ def training_scenes(cache: Path, processes: int) -> tuple[SceneCache, SceneCache
 def trained_detector(arguments: Arguments, yards: SceneCache) -> dict[str, Tensor]:
     plan = detector_plan(arguments.minutes_detector, arguments.cache / "demo_maskrcnn.pt")
     weights = train_detector(yards, plan)
-    save_half(weights, DETECTOR_FILE)
-    log.info("wrote %s, %d bytes", DETECTOR_FILE.name, DETECTOR_FILE.stat().st_size)
+    ship(weights, DETECTOR_FILE)
     return weights
+
+
+def ship(weights: dict[str, Tensor], file: Path) -> None:
+    """Writes one shipped file and the checksums beside it."""
+    save_half(weights, file)
+    write_sums(file.parent)
+    log.info("wrote %s, %d bytes", file.name, file.stat().st_size)
 
 
 if __name__ == "__main__":
