@@ -35,7 +35,7 @@ format: setup ## Put the sources into the one format
 	$(VENV)/bin/ruff check --fix .
 
 bench: setup ## Measure this machine, each figure beside its reference
-	@$(VENV)/bin/vision bench
+	@$(PYTHON) -m tests.bench
 
 up: setup ## The whole service on this machine, until Ctrl-C
 	@$(VENV)/bin/vision up

@@ -1,4 +1,4 @@
-"""`make bench`: `vision bench` with a private PostgreSQL beside SQLite, syncing as in production."""
+"""`make bench`: `vision bench` with a private, durable PostgreSQL beside SQLite."""
 
 import subprocess
 import sys
