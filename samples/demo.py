@@ -29,6 +29,8 @@ OUT = Path("out/demo")
 PIPELINE = "demo"
 JOB_SECONDS = 900.0
 POLL_SECONDS = 0.5
+LOG_WIDTH = 120
+"""Of the table, where nobody says how wide the screen is."""
 FINAL = ("succeeded", "partial", "failed", "cancelled")
 
 
@@ -45,7 +47,8 @@ class Result:
 
 def main() -> int:
     """The exit code."""
-    console = Console(soft_wrap=True, highlight=False)
+    is_terminal = sys.stdout.isatty()
+    console = Console(highlight=False, width=None if is_terminal else LOG_WIDTH)
     pictures = sorted(IMAGES.glob("*.jpg"))
     truth = read_truth(IMAGES / "truth.json")
     try:
@@ -119,17 +122,18 @@ def show(console: Console, results: Sequence[Result], truth: Truth) -> None:
     table.add_column("annotated", no_wrap=True)
     for result in results:
         table.add_row(result.file_name, found(result), best(result), str(result.annotated or "-"))
-    Console(highlight=False).print(table)
+    console.print(table)
     matched = truth.compared({result.file_name: result.detections for result in results})
     console.print(f"\n{matched}")
 
 
 def found(result: Result) -> str:
-    """Labels and how many of each, the most frequent first."""
+    """Labels, the most frequent first."""
     if result.error:
-        return f"[red]{result.error}[/]"
+        return f"[red]{escape(result.error)}[/]"
     counts = Counter(detection["label"] for detection in result.detections).most_common()
-    return ", ".join(f"{count} {label}" for label, count in counts) or "nothing"
+    words = (label if count == 1 else f"{count} × {label}" for label, count in counts)
+    return ", ".join(words) or "nothing"
 
 
 def best(result: Result) -> str:

@@ -1,0 +1,32 @@
+"""`make demo` does what the README promises."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from patience import PATIENCE_SECONDS
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2 * PATIENCE_SECONDS)
+def test_the_demo_finds_the_samples_objects_and_draws_them(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "samples.demo"],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "objects in the scenes were found" in done.stdout
+    for sample in (ROOT / "samples/images").glob("*.jpg"):
+        path = f"out/demo/annotated/{sample.name}"
+        assert path in done.stdout
+        with Image.open(tmp_path / path) as picture:
+            picture.load()
