@@ -2,14 +2,13 @@
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
 from celery import Celery
 
 from vision.engine.work_loop import WorkDone
-from vision.errors import TemporaryError
+from vision.errors import VisionError
 from workers.celery_app import TASK
 
 log = logging.getLogger(__name__)
@@ -24,16 +23,17 @@ class Shift(Protocol):
     def __call__(self, *, max_seconds: float) -> WorkDone: ...
 
 
-def install_ring(app: Celery, current_shift: Callable[[], Shift]) -> None:
-    """Makes `ring` known to the worker; `current_shift` is asked in the child only."""
+def install_ring(app: Celery, shift: Shift) -> None:
+    """Makes `ring` known to the worker; `shift` is called in the child only."""
 
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def ring() -> None:
         started = time.monotonic()
         try:
-            done = current_shift()(max_seconds=RING_SECONDS)
-        except TemporaryError as error:
-            log.warning("work interrupted", extra={"error": str(error)})
+            done = shift(max_seconds=RING_SECONDS)
+        except VisionError as error:
+            # A later bell tries again: the tick rings as long as something is ready.
+            log.error("work interrupted", extra={"code": error.code, "error": str(error)})
             return
         if done.units:
             seconds = round(time.monotonic() - started, 3)

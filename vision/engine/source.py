@@ -42,6 +42,7 @@ class Source:
         self._pending: deque[Task] = deque()
         self._stopped = threading.Event()
         self._waits_to_be_alone = False
+        self._unstarted: tuple[Lease, ...] = ()
 
     def stop(self) -> None:
         """Nothing more is claimed; what is claimed is still handed out."""
@@ -53,6 +54,7 @@ class Source:
         Raises StorageUnavailable.
         """
         with self._lock:
+            self._start_jobs()
             if not self._pending and not self._refill():
                 return None
             return self._pending.popleft()
@@ -63,6 +65,7 @@ class Source:
             is_alone = self._in_flight.is_empty()
             if leases := self._claim(is_alone=is_alone):
                 self._in_flight.add(leases)
+                self._unstarted = leases
                 self._pending.extend((lease, item) for lease in leases for item in lease.items)
                 return True
             if is_alone:
@@ -70,11 +73,19 @@ class Source:
             self._in_flight.wait_until_empty(LOOK_AGAIN_SECONDS)
         return False
 
+    def _start_jobs(self) -> None:
+        """Not at the claim: the first image is already on its way to the networks by now."""
+        leases, self._unstarted = self._unstarted, ()
+        if leases:
+            self._units.start_jobs(leases)
+
     def _claim(self, *, is_alone: bool) -> tuple[Lease, ...]:
         if not is_alone and not self._may_claim_more():
             return ()
         self._waits_to_be_alone = False
-        claimed = self._units.claim(self._owner, lease_seconds=self._lease_seconds)
+        claimed = self._units.claim(
+            self._owner, lease_seconds=self._lease_seconds, starts_jobs=False
+        )
         leases = self._without_empty(claimed)
         if is_alone or not any(lease.fails for lease in leases):
             return leases

@@ -95,9 +95,9 @@ class _Shift:
             self._station, self._conveyor, in_flight=self._in_flight, outcomes=self._outcomes
         )
         with ThreadPoolExecutor(self._decoding_left + 2, thread_name_prefix="work") as threads:
+            decoding = [threads.submit(self._decode, each) for each in self._station.decoders]
             storing = threads.submit(self._store)
             keeping = threads.submit(self._keeper.run, self._over)
-            decoding = [threads.submit(self._decode, each) for each in self._station.decoders]
             try:
                 inference.run()
             finally:

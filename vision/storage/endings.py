@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from uuid6 import uuid7
 
 from vision.domain.job import ItemFailure
@@ -40,6 +40,9 @@ def end(
 ) -> None:
     """Writes the end and the event that tells it."""
     ended = {"state": state, "finished_at": database.now_sql, **error_columns(error)}
+    if state is not JobState.CANCELLED:
+        # A short job may end before anybody wrote down that it had started.
+        ended["started_at"] = func.coalesce(jobs.c.started_at, database.now_sql)
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(ended))
     connection.execute(
         insert(outbox).values(

@@ -8,7 +8,8 @@ from sqlalchemy import Connection, func, select, update
 from vision.domain.job import ItemFailure, Lease, UnitResult
 from vision.domain.states import JobState, UnitState
 from vision.domain.stored import Heartbeat, UnitKey
-from vision.storage.claims import claim, start_jobs
+from vision.storage import claims
+from vision.storage.claims import claim
 from vision.storage.commits import commit
 from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
@@ -29,12 +30,20 @@ class UnitStore:
         self._database = database
         self._backoff_seconds = backoff_seconds
 
-    def claim(self, owner: str, *, lease_seconds: float, max_images: int = 32) -> tuple[Lease, ...]:
+    def claim(
+        self,
+        owner: str,
+        *,
+        lease_seconds: float,
+        max_images: int = 32,
+        starts_jobs: bool = True,
+    ) -> tuple[Lease, ...]:
         """The next work, empty when there is none: one unit, or several of equal pipeline.
 
         Highest priority first; within it the tenant with the fewest leased units; within that the
         oldest job. Together at most `max_images` images, but never less than one unit. A unit that
-        failed before comes alone.
+        failed before comes alone. Without `starts_jobs` their jobs are still queued: the caller
+        calls that soon, when nobody waits for it.
         """
         leases: tuple[Lease, ...] | None = None
         while leases is None:
@@ -46,8 +55,13 @@ class UnitStore:
                     lease_seconds=lease_seconds,
                     max_images=max_images,
                 )
-        start_jobs(self._database, leases)
+        if starts_jobs:
+            self.start_jobs(leases)
         return leases
+
+    def start_jobs(self, leases: Sequence[Lease]) -> None:
+        """Their jobs are running from now on, if they were queued until now."""
+        claims.start_jobs(self._database, leases)
 
     def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float) -> Heartbeat:
         """Prolongs the leases that still hold and says which don't."""

@@ -1,0 +1,91 @@
+"""The forked process of a worker: the only one with models, a device and a database connection."""
+
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from types import FrameType
+from typing import TypeAlias
+
+from vision.engine.parts import Engine, open_engine, pace
+from vision.engine.station import Station
+from vision.engine.work_loop import WorkDone, work
+from vision.errors import VisionError
+from vision.settings import Settings
+from workers.shared_state import SharedState
+
+log = logging.getLogger(__name__)
+
+OpenStation: TypeAlias = Callable[..., AbstractContextManager[Station]]
+"""As `vision.engine.worker_parts.open_station`."""
+
+SWITCH_SECONDS = 0.0005
+"""How long a thread may keep the others waiting for the interpreter. Python's own 5 ms is as long
+as a whole image on a fast GPU, whose thread must not wait for one that talks to the database."""
+
+
+class Child:
+    """Made in the parent, where it does nothing; opened in the child, where it works."""
+
+    def __init__(
+        self, settings: Settings, open_station: OpenStation, *, name: str, state: SharedState
+    ) -> None:
+        self._settings = settings
+        self._open_station = open_station
+        self._name = name
+        self._state = state
+        self._parts = ExitStack()
+        self._station: Station | None = None
+
+    def start(self) -> None:
+        """Ready before the first bell, if that can be; else the bells try again."""
+        # A SIGTERM to this process alone would leave a parent without a worker.
+        signal.signal(signal.SIGTERM, self._end_the_whole_worker)
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            self._open()
+        except VisionError as error:
+            log.error("worker not ready", extra={"code": error.code, "error": str(error)})
+
+    def shift(self, *, max_seconds: float) -> WorkDone:
+        """Works until nothing is ready. Raises VisionError when the worker isn't."""
+        try:
+            return work(
+                self._station or self._open(),
+                pace(self._settings),
+                drain=self._state.should_drain,
+                max_seconds=max_seconds,
+                on_move=self._state.work_moved,
+            )
+        finally:
+            self._state.work_ended()
+
+    def close(self) -> None:
+        """In the parent without effect."""
+        self._parts.close()
+
+    def _open(self) -> Station:
+        with ExitStack() as opening:
+            engine = opening.enter_context(open_engine(self._settings))
+            owner = f"{self._name}/{os.getpid()}"
+            station = opening.enter_context(self._open_station(engine, self._settings, owner=owner))
+            self._take_back_leases(engine)
+            self._parts = opening.pop_all()
+        self._station = station
+        # What is loaded by now stays: collecting garbage need not look through it each time.
+        gc.collect()
+        gc.freeze()
+        log.info("worker ready", extra={"worker": self._name})
+        return station
+
+    def _take_back_leases(self, engine: Engine) -> None:
+        """There is one child at a time: whatever a former one held, it holds no longer."""
+        if engine.units.expire_owner(f"{self._name}/"):
+            engine.units.reap(max_fails=self._settings.max_fails)
+
+    def _end_the_whole_worker(self, _signal: int, _frame: FrameType | None) -> None:
+        self._state.ask_to_drain()
+        os.kill(os.getppid(), signal.SIGTERM)
