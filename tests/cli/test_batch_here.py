@@ -154,6 +154,7 @@ def test_a_batch_killed_in_the_middle_goes_on_without_repeating(
     assert len(after) == PICTURES
     assert {asset: after[asset] for asset in before} == before
     assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == PICTURES
+    assert f"{len(before)} needed no work" in ended.out
 
 
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(workplace: Workplace, tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class EarlierWork:
 
     job_of: Mapping[str, str]
     """By asset, the job that has its results, its final error, or still works on it."""
+    settled: frozenset[str]
+    """Assets of `job_of` that need no more work."""
     open_jobs: tuple[str, ...]
     """Jobs that go on by themselves; the oldest first."""
 

@@ -14,6 +14,7 @@ PAGE_LIMIT = 1000
 def earlier_work(jobs: JobStore, pipeline_sha256: str) -> EarlierWork:
     """Of this pipeline. Open jobs of other pipelines are cancelled; what they stored stays."""
     job_of: dict[str, str] = {}
+    settled: set[str] = set()
     open_jobs = []
     # The oldest first: what a later job says of an asset counts.
     for job in reversed(tuple(_jobs(jobs))):
@@ -24,16 +25,19 @@ def earlier_work(jobs: JobStore, pipeline_sha256: str) -> EarlierWork:
         if not job.state.is_final:
             open_jobs.append(str(job.id))
         for item in _items(jobs, job):
-            if _is_covered(job, item):
-                job_of[str(item.asset_id)] = str(job.id)
-    return EarlierWork(job_of, tuple(open_jobs))
+            if _is_settled(item):
+                settled.add(str(item.asset_id))
+            elif job.state.is_final:
+                continue
+            job_of[str(item.asset_id)] = str(job.id)
+    return EarlierWork(job_of, frozenset(settled), tuple(open_jobs))
 
 
-def _is_covered(job: Job, item: Item) -> bool:
-    """Whether the job has its results or its final error, or still works on it."""
+def _is_settled(item: Item) -> bool:
+    """Whether it has its results, or an error that another try would only repeat."""
     if item.error is not None:
         return item.error.code in PERMANENT_CODES
-    return item.state is ItemState.DONE or not job.state.is_final
+    return item.state is ItemState.DONE
 
 
 def _jobs(jobs: JobStore) -> Iterator[Job]:

@@ -10,6 +10,7 @@ from itertools import islice
 from vision.cli.batch.backend import (
     Backend,
     BadFile,
+    EarlierWork,
     FileResult,
     HashedFile,
     JobProgress,
@@ -34,12 +35,15 @@ class _Ledger:
     assets: dict[str, tuple[HashedFile, str]] = field(default_factory=dict)
     """By name: the file and its asset."""
     bad: dict[str, FileResult] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    """Assets."""
     job_of: dict[str, str] = field(default_factory=dict)
     """By asset."""
     jobs: list[str] = field(default_factory=list)
     """Under way in this run, the oldest first."""
-    settled: int = 0
-    """Files that needed no work in this run: bad, done earlier, or the same content again."""
+    ended: int = 0
+    """Files that no job under way counts: bad, settled earlier, or the same content again."""
+    reused: int = 0
 
 
 class BatchRun:
@@ -57,7 +61,7 @@ class BatchRun:
         self._ledger.job_of.update(earlier.job_of)
         self._ledger.jobs.extend(earlier.open_jobs)
         with ThreadPoolExecutor(1, "feed") as executor:
-            feeding = executor.submit(self._feed, frozenset(earlier.open_jobs))
+            feeding = executor.submit(self._feed, earlier)
             try:
                 self._watch(feeding, on_progress)
             except KeyboardInterrupt:
@@ -69,8 +73,8 @@ class BatchRun:
 
     @property
     def reused(self) -> int:
-        """Files that needed no work in this run, bad ones aside."""
-        return self._ledger.settled - len(self._ledger.bad)
+        """Files that needed no work: settled by an earlier run, or the same content again."""
+        return self._ledger.reused
 
     def results(self) -> Iterator[FileResult]:
         """What came of every file, in the order of their names."""
@@ -81,12 +85,12 @@ class BatchRun:
                 hashed, asset = self._ledger.assets[file.name]
                 yield self._backend.result(hashed, asset=asset, job=self._ledger.job_of[asset])
 
-    def _feed(self, open_jobs: frozenset[str]) -> None:
+    def _feed(self, earlier: EarlierWork) -> None:
         with ThreadPoolExecutor(FEEDERS, "hash") as executor:
             for files in _chunks(self._files):
                 if self._stop.is_set():
                     return
-                self._submit(list(executor.map(self._take, files)), open_jobs)
+                self._submit(list(executor.map(self._take, files)), earlier)
         self._backend.all_submitted()
 
     def _take(self, file: FoundFile) -> tuple[HashedFile, str] | FileResult:
@@ -105,24 +109,34 @@ class BatchRun:
             return result_of_bad_file(file.name, sha256=None, code="unreadable", detail=detail)
 
     def _submit(
-        self, taken: Iterable[tuple[HashedFile, str] | FileResult], open_jobs: frozenset[str]
+        self, taken: Iterable[tuple[HashedFile, str] | FileResult], earlier: EarlierWork
     ) -> None:
-        ledger, new = self._ledger, []
+        new: dict[str, None] = {}
         for one in taken:
             if isinstance(one, FileResult):
-                ledger.bad[one.name] = one
-                ledger.settled += 1
-                continue
-            file, asset = one
-            ledger.assets[file.found.name] = one
-            if asset in new or (asset in ledger.job_of and ledger.job_of[asset] not in open_jobs):
-                ledger.settled += 1
-            elif asset not in ledger.job_of:
-                new.append(asset)
+                self._ledger.bad[one.name] = one
+                self._ledger.ended += 1
+            else:
+                self._enter(*one, new=new, earlier=earlier)
         if new and not self._stop.is_set():
-            job = self._backend.submit(new)
-            ledger.job_of.update(dict.fromkeys(new, job))
-            ledger.jobs.append(job)
+            job = self._backend.submit(tuple(new))
+            self._ledger.job_of.update(dict.fromkeys(new, job))
+            self._ledger.jobs.append(job)
+
+    def _enter(
+        self, file: HashedFile, asset: str, *, new: dict[str, None], earlier: EarlierWork
+    ) -> None:
+        ledger = self._ledger
+        is_first = asset not in ledger.seen
+        ledger.seen.add(asset)
+        ledger.assets[file.found.name] = file, asset
+        if asset in earlier.settled or not is_first:
+            ledger.reused += 1
+        job = ledger.job_of.get(asset)
+        if job is None and is_first:
+            new[asset] = None
+        elif job not in earlier.open_jobs or not is_first:
+            ledger.ended += 1
 
     def _watch(self, feeding: Future[None], on_progress: OnProgress) -> None:
         ended: dict[str, JobProgress] = {}
@@ -132,7 +146,7 @@ class BatchRun:
                 feeding.result()
             running = self._look(ended)
             total = sum(progress.ended for progress in ended.values()) + running
-            on_progress(min(self._ledger.settled + total, len(self._files)))
+            on_progress(min(self._ledger.ended + total, len(self._files)))
             if is_fed and len(ended) == len(self._ledger.jobs):
                 return
             time.sleep(WATCH_SECONDS)

@@ -57,21 +57,19 @@ class ServerBackend:
 
     def earlier_work(self) -> EarlierWork:
         job_of: dict[str, str] = {}
+        settled: set[str] = set()
         open_jobs = []
         for job, assets in self._record.assets_by_job.items():
-            try:
-                found = self._client.get(f"/jobs/{job}")
-            except ServerRefused as error:
-                if error.status != NOT_FOUND:
-                    raise
+            state = self._state_of(job)
+            if state is None:
                 self._record.forget_assets(assets)
                 continue
-            if not JobState(found["state"]).is_final:
+            ended = self._settled(job)
+            settled.update(ended)
+            if not state.is_final:
                 open_jobs.append(job)
-                job_of.update(dict.fromkeys(assets, job))
-                continue
-            job_of.update(dict.fromkeys(self._settled(job), job))
-        return EarlierWork(job_of, tuple(open_jobs))
+            job_of.update(dict.fromkeys(ended if state.is_final else assets, job))
+        return EarlierWork(job_of, frozenset(settled), tuple(open_jobs))
 
     def asset_of(self, file: HashedFile) -> str:
         known = self._record.asset_by_sha256.get(file.sha256)
@@ -112,6 +110,15 @@ class ServerBackend:
         document = self._lines_of(job).document(asset)
         draw = partial(self._annotated, job, asset) if document["error"] is None else None
         return FileResult(file.found.name, file.sha256, document, draw)
+
+    def _state_of(self, job: str) -> JobState | None:
+        """None when the server doesn't know it any more."""
+        try:
+            return JobState(self._client.get(f"/jobs/{job}")["state"])
+        except ServerRefused as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
 
     def _settled(self, job: str) -> list[str]:
         """Assets that need no other try: with results, or with an error of the file itself."""
