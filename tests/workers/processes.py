@@ -92,9 +92,13 @@ class Service:
 
 @contextmanager
 def running_service(
-    settings: Settings, *, worker: tuple[str, ...] = WORKER, tick: bool = True
+    settings: Settings,
+    *,
+    worker: tuple[str, ...] = WORKER,
+    tick: bool = True,
+    ready: str = '"worker ready"',
 ) -> Iterator[Service]:
-    """Worker ready to hear; everything is ended at the end."""
+    """Once the worker's log has `ready`; everything is ended at the end."""
     service = _service(settings, worker)
     try:
         if not is_folder_broker(settings):
@@ -102,7 +106,7 @@ def running_service(
         service.worker.start()
         if tick:
             service.tick.start()
-        wait_for_line(service.worker, "worker ready")
+        wait_for_line(service.worker, ready)
         yield service
     finally:
         for program in (service.worker, service.tick, service.redis):
