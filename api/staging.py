@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from vision.errors import BodyTooLarge, StorageFull, StorageUnavailable
 
-BLOCK_BYTES: Final = 512 * 1024
-"""Handed to the disk in one go. Two of them are all that an upload holds in memory."""
+BLOCK_BYTES: Final = 256 * 1024
+"""Handed to the disk in one go. An upload holds two of them and what the socket brought last."""
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -40,7 +40,8 @@ class StagedFile:
         self.size_bytes = 0
         self._max_bytes = max_bytes
         self._digest = hashlib.sha256()
-        self._block = bytearray()
+        self._block: list[bytes] = []
+        self._block_bytes = 0
         self._writing: asyncio.Future[None] | None = None
         try:
             self._file = path.open("xb", buffering=0)
@@ -52,8 +53,9 @@ class StagedFile:
         self.size_bytes += len(piece)
         if self.size_bytes > self._max_bytes:
             raise BodyTooLarge(f"the file is larger than the limit of {self._max_bytes} bytes")
-        self._block += piece
-        if len(self._block) >= BLOCK_BYTES:
+        self._block.append(piece)
+        self._block_bytes += len(piece)
+        if self._block_bytes >= BLOCK_BYTES:
             await self._hand_over()
 
     async def complete(self) -> str:
@@ -78,7 +80,7 @@ class StagedFile:
 
     async def _hand_over(self) -> None:
         await self._written()
-        block, self._block = self._block, bytearray()
+        block, self._block, self._block_bytes = self._block, [], 0
         loop = asyncio.get_running_loop()
         self._writing = loop.run_in_executor(None, self._write, block)
 
@@ -92,11 +94,12 @@ class StagedFile:
         except OSError as error:
             raise _translated(error) from error
 
-    def _write(self, block: bytearray) -> None:
-        self._digest.update(block)
-        rest = memoryview(block)
-        while rest:
-            rest = rest[self._file.write(rest) :]
+    def _write(self, block: list[bytes]) -> None:
+        for piece in block:
+            self._digest.update(piece)
+            rest = memoryview(piece)
+            while rest:
+                rest = rest[self._file.write(rest) :]
 
 
 def _translated(error: OSError) -> StorageFull | StorageUnavailable:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import AnyHttpUrl, Field
+from pydantic import HttpUrl, Field
 
 from api.schemas.base import Answer, Moment, PageQuestion, Question, Tag, Tags
 from vision.domain.job import Item, ItemFailure, Job
@@ -26,7 +26,7 @@ class JobFormQuestion(Question):
     )
     tags: Tags = ()
     priority: Priority = 0
-    webhook: AnyHttpUrl | None = Field(None, description="Told when the job has ended.")
+    webhook: HttpUrl | None = Field(None, description="Told when the job has ended.")
 
 
 class JobQuestion(JobFormQuestion):
