@@ -32,16 +32,20 @@ def insert_detections(
 
     Raises ValueError for boxes or scores that are not finite.
     """
-    sizes = [len(one) for one in found.values()]
-    if not sum(sizes):
-        return
+    count = sum(len(one) for one in found.values())
+    if count:
+        ids = _new_ids(database, connection, str(same["tenant"]), count)
+        constant = {name: Same(value) for name, value in same.items()}
+        insert_columns(connection, detections, {**constant, "id": ids, **_columns(found)})
+
+
+def _columns(found: Mapping[int, Detections]) -> Columns:
     parts = list(found.values())
+    sizes = [len(one) for one in parts]
     boxes = np.concatenate([one.boxes for one in parts])
-    columns: Columns = {
-        **{name: Same(value) for name, value in same.items()},
+    return {
         "item": list(chain.from_iterable([i] * n for i, n in zip(found, sizes, strict=True))),
         "ord": list(chain.from_iterable(range(n) for n in sizes)),
-        "id": _new_ids(database, connection, str(same["tenant"]), len(boxes)),
         "label": list(chain.from_iterable(one.labels for one in parts)),
         "class_id": np.concatenate([one.class_ids for one in parts]).tolist(),
         **{name: _shortest(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))},
@@ -51,7 +55,6 @@ def insert_detections(
         **_values("keypoints", sizes, [_keypoints(one) for one in parts]),
         **_values("mask", sizes, [_masks(one) for one in parts]),
     }
-    insert_columns(connection, detections, columns)
 
 
 def stored_detection(

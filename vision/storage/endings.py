@@ -44,18 +44,17 @@ def end(
         # A short job may end before anybody wrote down that it had started.
         ended["started_at"] = func.coalesce(jobs.c.started_at, database.now_sql)
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(ended))
-    connection.execute(
-        insert(outbox).values(
-            id=uuid7(),
-            job_id=job.id,
-            event=JOB_FINISHED,
-            run=job.run,
-            payload={"job_id": str(job.id), "state": state},
-            created_at=database.now_sql,
-            attempts=0,
-            next_at=database.now_sql,
-        )
-    )
+    event = {
+        "id": uuid7(),
+        "job_id": job.id,
+        "event": JOB_FINISHED,
+        "run": job.run,
+        "payload": {"job_id": str(job.id), "state": state},
+        "created_at": database.now_sql,
+        "attempts": 0,
+        "next_at": database.now_sql,
+    }
+    connection.execute(insert(outbox).values(event))
 
 
 def _has_open_units(connection: Connection, job: AnyRow) -> bool:

@@ -85,9 +85,14 @@ def _split(
         leave(connection, unit, UnitState.READY, **once)
     else:
         connection.execute(delete(units).where(is_unit(unit)))
-    columns: Columns = {
+    others = [index for index in indexes if index != unit.item]
+    insert_columns(connection, units, _singles(unit, others, not_before))
+
+
+def _singles(unit: AnyRow, indexes: list[int], not_before: float) -> Columns:
+    return {
         "job_id": Same(unit.job_id),
-        "item": [index for index in indexes if index != unit.item],
+        "item": indexes,
         "chunk": Same(unit.chunk),
         "span": Same(1),
         "tenant": Same(unit.tenant),
@@ -97,4 +102,3 @@ def _split(
         "fails": Same(1),
         "not_before": Same(not_before),
     }
-    insert_columns(connection, units, columns)

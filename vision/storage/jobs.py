@@ -68,11 +68,8 @@ class JobStore:
         tag: str | None = None,
     ) -> Page[Job]:
         """Newest first. Raises InvalidRequest for a bad cursor."""
-        query, key = _visible_jobs(tenant), jobs.c.id
-        if tag is not None:
-            tagged = (job_tags.c.tenant == tenant) & (job_tags.c.tag == tag)
-            query = query.join(job_tags, job_tags.c.job_id == jobs.c.id).where(tagged)
-            key = job_tags.c.job_id
+        key = jobs.c.id if tag is None else job_tags.c.job_id
+        query = _visible_jobs(tenant) if tag is None else _tagged_jobs(tenant, tag)
         if state is not None:
             query = query.where(jobs.c.state == state)
         if cursor is not None:
@@ -166,6 +163,11 @@ class JobStore:
 
 def _visible_jobs(tenant: str) -> Select[Any]:
     return select(jobs).where(jobs.c.tenant == tenant, jobs.c.erasing.is_(False))
+
+
+def _tagged_jobs(tenant: str, tag: str) -> Select[Any]:
+    tagged = (job_tags.c.tenant == tenant) & (job_tags.c.tag == tag)
+    return _visible_jobs(tenant).join(job_tags, job_tags.c.job_id == jobs.c.id).where(tagged)
 
 
 def _job(connection: Connection, job_id: UUID, tenant: str) -> Job:

@@ -16,6 +16,13 @@ from vision.storage.database import Database
 from vision.storage.tables import UNIT_OPEN, assets, items, job_tags, jobs, tenants, units
 
 IDS_PER_QUERY = 1000
+FRESH = {
+    "state": JobState.QUEUED,
+    "items_done": 0,
+    "items_failed": 0,
+    "run": 1,
+    "erasing": False,
+}
 
 
 def submit(
@@ -99,28 +106,24 @@ def _insert_job(
 ) -> UUID:
     job_id: UUID = uuid7()
     tags = tuple(dict.fromkeys(new.tags))
-    values = {
-        "id": job_id,
-        "tenant": new.tenant,
-        "idempotency_key": new.idempotency_key,
-        "request_sha256": new.request_sha256,
-        "state": JobState.QUEUED,
-        "pipeline": dict(new.pipeline),
-        "pipeline_sha256": new.pipeline_sha256,
-        "priority": new.priority,
-        "tags": list(tags),
-        "webhook": new.webhook,
-        "items_total": items_total,
-        "items_done": 0,
-        "items_failed": 0,
-        "run": 1,
-        "created_at": database.now_sql,
-        "erasing": False,
-    }
+    started = {"id": job_id, "tags": list(tags), "items_total": items_total}
+    values = {"created_at": database.now_sql, **started, **_asked(new), **FRESH}
     connection.execute(insert(jobs).values(values))
     tagged: Columns = {"tenant": Same(new.tenant), "job_id": Same(job_id), "tag": tags}
     insert_columns(connection, job_tags, tagged)
     return job_id
+
+
+def _asked(new: NewJob) -> dict[str, object]:
+    return {
+        "tenant": new.tenant,
+        "idempotency_key": new.idempotency_key,
+        "request_sha256": new.request_sha256,
+        "pipeline": dict(new.pipeline),
+        "pipeline_sha256": new.pipeline_sha256,
+        "priority": new.priority,
+        "webhook": new.webhook,
+    }
 
 
 def _insert_items(
