@@ -3,11 +3,9 @@
 import gc
 import logging
 import os
-import signal
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from types import FrameType
 from typing import TypeAlias
 
 from vision.engine.parts import Engine, open_engine, pace
@@ -42,8 +40,6 @@ class Child:
 
     def start(self) -> None:
         """Ready before the first bell, if that can be; else the bells try again."""
-        # A SIGTERM to this process alone would leave a parent without a worker.
-        signal.signal(signal.SIGTERM, self._end_the_whole_worker)
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
             self._open()
@@ -85,7 +81,3 @@ class Child:
         """There is one child at a time: whatever a former one held, it holds no longer."""
         if engine.units.expire_owner(f"{self._name}/"):
             engine.units.reap(max_fails=self._settings.max_fails)
-
-    def _end_the_whole_worker(self, _signal: int, _frame: FrameType | None) -> None:
-        self._state.ask_to_drain()
-        os.kill(os.getppid(), signal.SIGTERM)

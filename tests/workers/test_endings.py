@@ -1,7 +1,10 @@
 """How a worker ends: drained, stalled, or heard by a folder instead of Redis."""
 
+import os
+import signal
 from pathlib import Path
 
+import pytest
 from processes import running_service, wait_for_line
 from workshop import add_pictures, colour_job, found_numbers, settings_for, submit, wait_for_end
 
@@ -69,3 +72,48 @@ def test_a_folder_serves_where_there_is_no_redis(tmp_path: Path, sqlite_url: str
 
         assert wait_for_end(engine, job.id).state is JobState.SUCCEEDED
         assert found_numbers(engine, job.id) == list(range(40))
+
+
+@pytest.mark.slow
+def test_a_frozen_child_is_killed_by_its_parent_and_the_job_ends(
+    tmp_path: Path, sqlite_url: str, short_folder: Path
+) -> None:
+    settings = settings_for(
+        tmp_path / "data",
+        sqlite_url,
+        broker_url=f"redis+socket://{short_folder}/redis.sock",
+        tick_seconds=0.5,
+        stall_seconds=2,
+        log_level="DEBUG",
+    )
+    with open_engine(settings) as engine, running_service(settings) as service:
+        job = colour_job(engine, 32, seconds_per_image=0.2)
+        wait_for_line(service.worker, '"item done"')
+        (child,) = service.worker.children()
+        os.kill(child, signal.SIGSTOP)
+
+        assert wait_for_end(engine, job.id, seconds=120).state is JobState.SUCCEEDED
+        assert found_numbers(engine, job.id) == list(range(32))
+        assert '"child hangs, killed"' in service.worker.text()
+
+
+def test_a_child_that_is_told_to_end_gives_its_unit_back(
+    tmp_path: Path, sqlite_url: str, short_folder: Path
+) -> None:
+    settings = settings_for(
+        tmp_path / "data",
+        sqlite_url,
+        broker_url=f"redis+socket://{short_folder}/redis.sock",
+        tick_seconds=0.5,
+        log_level="DEBUG",
+    )
+    with open_engine(settings) as engine, running_service(settings) as service:
+        job = colour_job(engine, 32, seconds_per_image=0.1)
+        wait_for_line(service.worker, '"item done"')
+        (child,) = service.worker.children()
+
+        os.kill(child, signal.SIGTERM)
+
+        assert wait_for_end(engine, job.id).state is JobState.SUCCEEDED
+        assert found_numbers(engine, job.id) == list(range(32))
+        assert '"unit released"' in service.worker.text()

@@ -80,6 +80,7 @@ class _Shift:
         self._over = threading.Event()
         self._decoding_left = len(station.decoders)
         self._lock = threading.Lock()
+        self._may_be_tried_again = False
         progress = Progress(on_move)
         self._in_flight = InFlight(progress)
         self._conveyor = Conveyor(IMAGES_AHEAD * station.batch_images + len(station.decoders))
@@ -100,9 +101,13 @@ class _Shift:
             keeping = threads.submit(self._keeper.run, self._over)
             try:
                 inference.run()
+                self._may_be_tried_again = True
+            except (SystemExit, KeyboardInterrupt):
+                self._may_be_tried_again = True
+                raise
             finally:
                 self._end(decoding, storing)
-        self._settle([*decoding, storing, keeping])
+                self._settle([*decoding, storing, keeping])
         return WorkDone(self._commits.stored_units, self._commits.stored_images)
 
     def _decode(self, decoder: Decoder) -> None:
@@ -138,12 +143,17 @@ class _Shift:
         self._over.set()
 
     def _settle(self, threads: Sequence[Future[None]]) -> None:
-        """Raises what a thread raised; what it left undone is given back, or counts as failed."""
+        """What is still held is given back, or counts as failed if it may be to blame.
+
+        Raises what a thread raised.
+        """
+        wait(threads)
         error = next((error for thread in threads if (error := thread.exception())), None)
+        is_innocent = self._may_be_tried_again if error is None else _is_temporary(error)
         with suppress(TemporaryError):
             for lease in self._in_flight.leases():
-                if error is None or isinstance(error, TemporaryError):
-                    self._outcomes.give_back(lease, reason=str(error))
+                if is_innocent:
+                    self._outcomes.give_back(lease, reason=str(error or "the worker ends"))
                 else:
                     self._outcomes.unit_broke(lease, INTERNAL_ERROR, retryable=True)
         if error is not None:
@@ -168,3 +178,7 @@ class _Shift:
             progress=progress,
             should_drain=drain,
         )
+
+
+def _is_temporary(error: BaseException) -> bool:
+    return isinstance(error, TemporaryError)
