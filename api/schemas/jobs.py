@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Self
 from uuid import UUID
 
-from pydantic import HttpUrl, Field
+from pydantic import Field, HttpUrl
 
 from api.schemas.base import Answer, Moment, PageQuestion, Question, Tag, Tags
 from vision.domain.job import Item, ItemFailure, Job
