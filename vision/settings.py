@@ -60,7 +60,9 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(default=60.0, gt=0, description="How long a claim holds.")
     heartbeat_seconds: float = Field(default=15.0, gt=0, description="How often it is renewed.")
     stall_seconds: float = Field(
-        default=120.0, gt=0, description="Without progress for so long, a worker ends itself."
+        default=900.0,
+        gt=0,
+        description="A worker that gets no further for so long ends itself; longer than any image takes.",
     )
     max_fails: int = Field(default=3, ge=1, description="Failures of a unit before quarantine.")
     tick_seconds: float = Field(default=2.0, gt=0, description="Pause between two ticks.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from workshop import Workshop, add_picture, add_pictures, submit
 
-from vision.engine.tick import TickReport
+from vision.engine.tick import Tick, TickReport
 from vision.engine.tick_loop import run_ticks
 from vision.errors import StorageUnavailable
 from vision.storage.blobs import new_key
@@ -42,6 +42,29 @@ def test_the_blob_of_an_erased_asset_goes(workshop: Workshop) -> None:
 
     assert engine.tick.run().swept == 1
     assert list(engine.blobs.entries()) == []
+
+
+def test_workers_are_woken_while_blobs_cannot_be_reached(workshop: Workshop) -> None:
+    engine = workshop.engine
+    engine.assets.delete(add_picture(engine, 1))
+    submit(engine, [add_picture(engine, 2)])
+
+    class Away:
+        def delete(self, key: str) -> None:
+            raise StorageUnavailable(f"no answer about {key}")
+
+    away = Tick(
+        engine.units,
+        jobs=engine.jobs,
+        assets=engine.assets,
+        blobs=Away(),  # type: ignore[arg-type]
+        max_fails=3,
+    )
+
+    report = away.run()
+
+    assert (report.ready, report.swept) == (1, 0)
+    assert engine.tick.run().swept == 1
 
 
 def test_old_blobs_without_an_asset_are_swept(workshop: Workshop) -> None:

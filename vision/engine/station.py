@@ -57,6 +57,6 @@ class Pace:
 
     lease_seconds: float = 60.0
     heartbeat_seconds: float = 15.0
-    stall_seconds: float = 120.0
+    stall_seconds: float = 900.0
     drain_seconds: float = 30.0
     max_fails: int = 3

@@ -1,14 +1,18 @@
 """The only repair actor: idempotent, run by any process, at any time, any number of times."""
 
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from vision.errors import StorageUnavailable
 from vision.storage.assets import AssetStore
 from vision.storage.blobs import BlobStore
 from vision.storage.jobs import JobStore
 from vision.storage.units import UnitStore
+
+log = logging.getLogger(__name__)
 
 MAX_BELLS = 32
 """Enough to wake every worker of a large service; a bell too many costs one empty claim."""
@@ -60,8 +64,8 @@ class Tick:
         """Raises StorageUnavailable; whatever was done until then stays done."""
         reaped = self._units.reap(max_fails=self._max_fails)
         finished = self._units.finish_stale_jobs() + self._jobs.finish_erasures()
-        swept = self._delete_doomed() + self._sweep_when_due()
-        return TickReport(reaped, finished, swept, self._units.ready_count(limit=MAX_BELLS))
+        ready = self._units.ready_count(limit=MAX_BELLS)
+        return TickReport(reaped, finished, self._swept(), ready)
 
     def sweep(self, *, older_than_seconds: float = ORPHAN_AGE_SECONDS) -> int:
         """Deletes blobs of that age without an asset, and left-over uploads; how many blobs."""
@@ -72,6 +76,14 @@ class Tick:
         while keys := tuple(islice(old, KEYS_AT_ONCE)):
             swept += self._delete_orphans(keys)
         return swept
+
+    def _swept(self) -> int:
+        """Blobs that can't be reached wait for a later tick; workers must not wait for them."""
+        try:
+            return self._delete_doomed() + self._sweep_when_due()
+        except StorageUnavailable as error:
+            log.warning("blobs not swept", extra={"error": str(error)})
+            return 0
 
     def _sweep_when_due(self) -> int:
         if time.monotonic() < self._next_sweep:
