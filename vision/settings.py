@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     stall_seconds: float = Field(
         default=900.0,
         gt=0,
-        description="A worker that gets no further for so long ends itself; longer than any image takes.",
+        description="A worker without progress for so long ends itself; no image takes longer.",
     )
     max_fails: int = Field(default=3, ge=1, description="Failures of a unit before quarantine.")
     tick_seconds: float = Field(default=2.0, gt=0, description="Pause between two ticks.")

@@ -23,6 +23,8 @@ from workers.tasks import RING_SECONDS, install_ring
 
 log = logging.getLogger(__name__)
 
+PER_BELL_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
+"""Two lines for each bell; what a bell set going is told by our own."""
 WATCH_SECONDS = 5.0
 STALL_GRACE_SECONDS = 15.0
 """The child ends itself when work stalls. Only when it can't, the parent does."""
@@ -31,11 +33,13 @@ STALL_GRACE_SECONDS = 15.0
 def serve(settings: Settings, open_station: OpenStation) -> None:
     """One worker, until SIGTERM or SIGINT: then the unit in work is finished or given back."""
     configure_logs(settings.log_level)
+    for chatty in PER_BELL_LOGGERS:
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     with worker_slot(settings.data_dir / "workers") as name:
         parent = _Parent(settings, open_station, name=name)
         parent.app.worker_main(
             [
-                *("worker", "--pool=prefork", "--concurrency=1", "-O", "fair"),
+                *("--quiet", "worker", "--pool=prefork", "--concurrency=1", "-O", "fair"),
                 f"--queues={','.join(QUEUES)}",
                 *("--without-mingle", "--without-gossip", "--without-heartbeat"),
                 f"--hostname={name}@%h",

@@ -76,6 +76,14 @@ def test_a_worker_started_again_has_its_old_name(tmp_path: Path) -> None:
         assert again == name
 
 
+def test_a_worker_without_a_folder_of_its_own_still_has_a_name(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with worker_slot(tmp_path / "file") as first, worker_slot(tmp_path / "file") as second:
+        assert first
+        assert first != second
+
+
 def test_the_wish_to_drain_reaches_the_child() -> None:
     state = SharedState()
     child = os.fork()
