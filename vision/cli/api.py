@@ -35,6 +35,8 @@ def _serve(listener: socket.socket, settings: Settings) -> None:
     config = uvicorn.Config(
         APP,
         factory=True,
+        # Uvicorn's own waits for ever for the end of a request's head. By name, like the app.
+        http="api.patience:ImpatientProtocol",
         # The app writes its own line per request, as JSON.
         access_log=False,
         log_config=None,
