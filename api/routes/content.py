@@ -39,16 +39,23 @@ def get_content(
         return Response(status_code=304, headers=headers)
     is_same = if_range is None or if_range == headers["ETag"]
     chosen = requested_range(range_header if is_same else None, asset.size_bytes)
-    part = chosen or ByteRange(0, asset.size_bytes)
-    headers["Content-Length"] = str(part.end - part.start)
-    if chosen is not None:
-        headers["Content-Range"] = chosen.header(asset.size_bytes)
+    headers |= _part_headers(chosen, asset.size_bytes)
     status = 200 if chosen is None else 206
     media_type = asset.facts.media_type
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers, media_type=media_type)
+    part = chosen or ByteRange(0, asset.size_bytes)
     pieces = services.engine.blobs.stream(asset.blob_key, part.start, part.end)
     return StreamingResponse(streamed(pieces), status, headers, media_type)
+
+
+def _part_headers(chosen: ByteRange | None, size_bytes: int) -> dict[str, str]:
+    if chosen is None:
+        return {"Content-Length": str(size_bytes)}
+    return {
+        "Content-Length": str(chosen.end - chosen.start),
+        "Content-Range": chosen.header(size_bytes),
+    }
 
 
 def _headers(asset: Asset) -> dict[str, str]:

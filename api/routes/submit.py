@@ -65,6 +65,10 @@ async def submit(
     if seconds is not None:
         response.headers["Preference-Applied"] = f"wait={seconds}"
         job = await _ended(request, services, job, seconds=seconds)
+    return _answer(job, response)
+
+
+def _answer(job: Job, response: Response) -> JobAnswer:
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     if job.state.is_final:
         response.status_code = 200
