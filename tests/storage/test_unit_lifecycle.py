@@ -160,6 +160,14 @@ def test_heartbeat_prolongs_and_tells_what_was_lost(service: Service) -> None:
     assert beat.cancelled == frozenset()
 
 
+def test_heartbeat_that_crosses_with_a_commit_reports_no_loss(service: Service) -> None:
+    service.job()
+    lease = service.claim_one()
+    service.units.commit(result_of(lease))
+
+    assert service.units.heartbeat([lease], lease_seconds=60).lost == frozenset()
+
+
 def test_heartbeat_tells_of_cancel_and_the_commit_is_refused(service: Service) -> None:
     job = service.job(2)
     lease = service.claim_one()

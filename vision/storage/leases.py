@@ -22,6 +22,12 @@ def is_held(lease: Lease) -> ColumnElement[bool]:
     return and_(is_unit(lease), units.c.attempt == lease.attempt, units.c.state == UnitState.LEASED)
 
 
+def is_done(connection: Connection, lease: Lease) -> bool:
+    """Whether this very attempt has been committed."""
+    done = and_(is_unit(lease), units.c.attempt == lease.attempt, units.c.state == UnitState.DONE)
+    return connection.execute(select(units.c.item).where(done)).one_or_none() is not None
+
+
 def is_item_of(unit: AnyRow) -> ColumnElement[bool]:
     """Items of a unit, from its job_id, item and span."""
     return and_(

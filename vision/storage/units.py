@@ -14,7 +14,7 @@ from vision.storage.commits import commit
 from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
 from vision.storage.failures import Patience, fail_unit
-from vision.storage.leases import is_held, leave, lock_unit
+from vision.storage.leases import is_done, is_held, leave, lock_unit
 from vision.storage.reaping import expire_owner, finish_stale_jobs, reap
 from vision.storage.tables import UNIT_READY, jobs, units
 
@@ -64,13 +64,16 @@ class UnitStore:
         claims.start_jobs(self._database, leases)
 
     def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float) -> Heartbeat:
-        """Prolongs the leases that still hold and says which don't."""
+        """Prolongs the leases that still hold and says which were lost.
+
+        One that has just been committed is not lost: a beat and a commit may cross.
+        """
         until = {"lease_until": self._database.now_sql + lease_seconds}
         lost: set[UnitKey] = set()
         with self._database.begin() as connection:
             for lease in sorted(leases, key=UnitKey.of):
                 prolonged = update(units).where(is_held(lease)).values(until)
-                if connection.execute(prolonged).rowcount == 0:
+                if connection.execute(prolonged).rowcount == 0 and not is_done(connection, lease):
                     lost.add(UnitKey.of(lease))
             stopped = _cancelled(connection, {lease.job_id for lease in leases})
         cancelled = {UnitKey.of(lease) for lease in leases if lease.job_id in stopped}

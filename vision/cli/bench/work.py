@@ -25,7 +25,7 @@ from vision.storage.migrate import migrate
 SIZE = ImageSize(width=640, height=480)
 DISTINCT = 32
 ROWS = 8
-CASES = ((0.005, 640, 0.95), (0.05, 64, 0.99))
+CASES = ((0.005, 640, 0.95), (0.05, 192, 0.99))
 """Seconds an image in the networks, images, and the share of the bare loop to reach."""
 ROUNDS = 3
 
