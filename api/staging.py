@@ -2,10 +2,12 @@
 
 import asyncio
 import errno
+import fcntl
 import hashlib
+import mmap
 import os
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -13,11 +15,12 @@ from uuid import uuid4
 
 from vision.errors import BodyTooLarge, StorageFull, StorageUnavailable
 
-BLOCK_BYTES: Final = 384 * 1024
+BLOCK_BYTES: Final = 512 * 1024
 """Handed over in one go: fewer hand-overs cost less, larger blocks take more memory."""
-BLOCKS_AHEAD: Final = 1
-"""Waiting or being written while the next one fills."""
-WRITEBACK_BYTES: Final = 8 * 1024 * 1024
+CACHED_BYTES: Final = 16 * 1024 * 1024
+"""What a picture has that somebody waits for stays in memory for the worker. What comes after that
+goes straight to the disk: fresh pages of the cache cost more than the disk (docs/benchmarks.md)."""
+_DIRECT: Final = getattr(os, "O_DIRECT", 0)
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -46,11 +49,11 @@ class StagedFile:
         self.size_bytes = 0
         self._max_bytes = max_bytes
         self._digest = hashlib.sha256()
-        self._block: list[bytes] = []
-        self._block_bytes = 0
+        # Maps begin on a page, as direct writing wants its memory.
+        self._filling, self._spare = (mmap.mmap(-1, BLOCK_BYTES) for _ in range(2))
+        self._filled_bytes = 0
+        self._writing: Future[None] | None = None
         self._written_bytes = 0
-        self._written_back_bytes = 0
-        self._writing: deque[Future[None]] = deque()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="upload")
         try:
             self._file = path.open("xb", buffering=0)
@@ -62,16 +65,20 @@ class StagedFile:
         self.size_bytes += len(piece)
         if self.size_bytes > self._max_bytes:
             raise BodyTooLarge(f"the file is larger than the limit of {self._max_bytes} bytes")
-        self._block.append(piece)
-        self._block_bytes += len(piece)
-        if self._block_bytes >= BLOCK_BYTES:
-            await self._hand_over()
+        rest = memoryview(piece)
+        while rest:
+            start = self._filled_bytes
+            taken = rest[: BLOCK_BYTES - start]
+            self._filling[start : start + len(taken)] = taken
+            self._filled_bytes += len(taken)
+            rest = rest[len(taken) :]
+            if self._filled_bytes == BLOCK_BYTES:
+                await self._hand_over()
 
     async def complete(self) -> str:
         """Waits until all is written; the SHA-256 in hexadecimal. Raises like `add`."""
         await self._hand_over()
-        while self._writing:
-            await self._finish_oldest()
+        await self._finish_writing()
         return self._digest.hexdigest()
 
     async def __aenter__(self) -> Self:
@@ -83,46 +90,46 @@ class StagedFile:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        for future in self._writing:
-            future.cancel()
         # In the thread, behind the write it may be in the middle of.
         removal = self._thread.submit(self._remove)
         self._thread.shutdown(wait=False)
         await asyncio.wrap_future(removal)
 
     async def _hand_over(self) -> None:
-        while len(self._writing) >= BLOCKS_AHEAD:
-            await self._finish_oldest()
-        block, self._block, self._block_bytes = self._block, [], 0
-        self._writing.append(self._thread.submit(self._write, block))
+        """The full block goes to the thread, and what the thread had last is filled next."""
+        await self._finish_writing()
+        self._writing = self._thread.submit(self._write, self._filling, self._filled_bytes)
+        self._filling, self._spare = self._spare, self._filling
+        self._filled_bytes = 0
 
-    async def _finish_oldest(self) -> None:
-        future = self._writing.popleft()
+    async def _finish_writing(self) -> None:
+        future, self._writing = self._writing, None
+        if future is None:
+            return
         try:
             # Most are done by now, and waiting costs a round through the event loop.
             future.result() if future.done() else await asyncio.wrap_future(future)
         except OSError as error:
             raise _translated(error) from error
 
-    def _write(self, block: list[bytes]) -> None:
-        for piece in block:
-            self._digest.update(piece)
-            rest = memoryview(piece)
-            while rest:
-                rest = rest[self._file.write(rest) :]
-            self._written_bytes += len(piece)
-        self._start_writeback()
+    def _write(self, block: mmap.mmap, size_bytes: int) -> None:
+        self._choose_way(size_bytes)
+        with memoryview(block) as whole, whole[:size_bytes] as filled:
+            self._digest.update(filled)
+            written = 0
+            while written < size_bytes:
+                with filled[written:] as rest:
+                    written += self._file.write(rest)
+        self._written_bytes += size_bytes
 
-    def _start_writeback(self) -> None:
-        """Has the kernel begin early with what `fsync` would otherwise wait for at the end."""
-        if self._written_bytes - self._written_back_bytes < WRITEBACK_BYTES:
-            return
-        start = self._written_back_bytes
-        self._written_back_bytes = self._written_bytes
-        # Only the start of the writing matters: dirty pages stay in memory, whatever the name says.
-        os.posix_fadvise(
-            self._file.fileno(), start, self._written_bytes - start, os.POSIX_FADV_DONTNEED
-        )
+    def _choose_way(self, size_bytes: int) -> None:
+        """Through the cache, or past it: there only whole pages can be written."""
+        is_direct = size_bytes == BLOCK_BYTES and self._written_bytes >= CACHED_BYTES
+        flags = fcntl.fcntl(self._file, fcntl.F_GETFL)
+        wanted = flags | _DIRECT if is_direct else flags & ~_DIRECT
+        if wanted != flags:
+            with suppress(OSError):  # not every file system can
+                fcntl.fcntl(self._file, fcntl.F_SETFL, wanted)
 
     def _remove(self) -> None:
         self._file.close()
