@@ -9,7 +9,9 @@
     │   ├── IdempotencyKeyReused, BodyTooLarge, UnknownModel
     │   └── BadMedia            the file itself
     │       ├── EmptyFile, UnsupportedType, CorruptMedia, TruncatedMedia
-    │       └── MediaTooLarge, DecodeTimeout, DecoderCrashed
+    │       ├── CorruptVideo, NoVideoStream, NoFrames, UnsupportedCodec
+    │       ├── MediaTooLarge, VideoTooLarge, VideoTooLong
+    │       └── DecodeTimeout, DecoderCrashed
     ├── TemporaryError       time: the same call may succeed later
     │   ├── StorageUnavailable, StorageFull, QueueUnavailable
     │   └── TooBusy
@@ -116,6 +118,42 @@ class MediaTooLarge(BadMedia):
     """More pixels than the limit."""
 
     code = "image_too_large"
+
+
+class CorruptVideo(BadMedia):
+    """Not one frame of the video can be had."""
+
+    code = "video_corrupt"
+
+
+class NoVideoStream(BadMedia):
+    """A container without moving pictures, such as sound alone."""
+
+    code = "no_video_stream"
+
+
+class NoFrames(BadMedia):
+    """A video without a frame, or without one in the wanted stretch of time."""
+
+    code = "no_frames"
+
+
+class UnsupportedCodec(BadMedia):
+    """A container that we read with a codec that we don't."""
+
+    code = "unsupported_codec"
+
+
+class VideoTooLarge(BadMedia):
+    """Frames of more pixels than the limit."""
+
+    code = "video_too_large"
+
+
+class VideoTooLong(BadMedia):
+    """More seconds or more frames than the limit."""
+
+    code = "video_too_long"
 
 
 class BodyTooLarge(CallerError):

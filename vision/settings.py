@@ -1,6 +1,7 @@
 """Every setting of the product. Only entry points (command line, worker, API factory) read it."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -41,7 +42,20 @@ class Settings(BaseSettings):
     max_open_units: int = Field(
         default=100_000, ge=1, description="Ready and leased units of one tenant."
     )
-    decode_seconds: float = Field(default=20.0, gt=0, description="Wall clock for one image.")
+    max_video_seconds: float = Field(default=86_400.0, gt=0, description="Duration of one video.")
+    max_video_frames: int = Field(default=5_000_000, ge=1, description="Frames of one video.")
+    chunk_frames: int = Field(
+        default=150,
+        ge=1,
+        description="Analysed frames of a video in one unit of work; chunks end at keyframes.",
+    )
+    video_codec: Literal["vp9", "h264"] = Field(
+        default="vp9",
+        description="Of annotated videos; h264 is encoded by x264, whose licence is the GPL.",
+    )
+    decode_seconds: float = Field(
+        default=20.0, gt=0, description="Wall clock for one image or one frame."
+    )
     decode_memory_bytes: int = Field(
         default=2048 * MIB, ge=256 * MIB, description="Address space of the decode process."
     )

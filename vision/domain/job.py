@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vision.domain.detections import Detections
 from vision.domain.media import MediaFacts
 from vision.domain.provenance import Provenance
-from vision.domain.states import ItemState, JobState
+from vision.domain.states import ItemState, JobState, UnitKind
+from vision.domain.track import Track
+from vision.domain.video import Chunk, FrameDetections
 
 DEFAULT_TENANT = "default"
 MAX_ITEMS_PER_UNIT = 32
@@ -79,6 +85,21 @@ class ItemFailure:
 
 
 @dataclass(frozen=True, slots=True)
+class VideoProgress:
+    """How far the videos of a job, or one of them, are. Totals grow while videos are probed."""
+
+    frames_done: int
+    """Analysed, those of chunks in work included."""
+    frames_total: int
+    """To analyse; 0 until the first video is probed."""
+    seconds_done: float
+    """Of video."""
+    seconds_total: float
+    fraction: float
+    """0 to 1; of a job: over all its items, images included, each with the same weight."""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A job as it stands."""
 
@@ -99,6 +120,8 @@ class Job:
     """Set when the job failed as a whole, such as by a missing model file."""
     provenances: tuple[Mapping[str, object], ...] = ()
     """`Provenance.to_json` of every distinct run that contributed, plus its `digest`."""
+    video: "VideoProgress | None" = None
+    """None for a job without videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +141,18 @@ class Item:
     facts: MediaFacts
     warnings: tuple[str, ...]
     provenance_digest: str | None
+    video: VideoProgress | None = None
+    """None for an image."""
+    frames_declared: int | None = None
+    """Of a video: how many would be analysed if the file were whole. More than
+    `video.frames_done` at the end means that the item is partial."""
+    track_parameters: Mapping[str, object] | None = None
+    """Of the tracks that it has: algorithm and parameters."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """One image of a unit, with what a worker needs to fetch it."""
+    """One image or video of a unit, with what a worker needs to fetch it."""
 
     index: int
     asset_id: UUID
@@ -142,7 +172,10 @@ class Lease:
     pipeline: Mapping[str, object]
     pipeline_sha256: str
     items: tuple[WorkItem, ...]
-    """In order; the first has index `item`."""
+    """In order; the first has index `item`. One for a video."""
+    kind: UnitKind = UnitKind.IMAGES
+    plan: Mapping[str, object] | None = None
+    """Of a CHUNK unit: `Chunk.to_json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +200,64 @@ class UnitResult:
     items: tuple[ItemResult, ...]
     provenance: Provenance | None = field(default=None)
     """None only when every item failed."""
+
+
+TRACK_CHUNK = 2_000_000_000
+"""`chunk` of a video's tracking unit: after every chunk of frames. Its probe is chunk 0."""
+RENDER_CHUNK = 2_000_000_001
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """A video's chunks; the commit makes units of them."""
+
+    lease: Lease
+    facts: MediaFacts
+    """The exact ones, in place of the header's."""
+    chunks: tuple[Chunk, ...]
+    """At least one; numbered from 1 without gaps."""
+    frames_declared: int
+    """How many frames there would be to analyse if the file were whole: the sum of the chunks'
+    frames, and more than that when the file was cut short."""
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """What came of one chunk of frames."""
+
+    lease: Lease
+    frames: tuple[FrameDetections, ...]
+    """In order of time; fewer than planned when some could not be decoded."""
+    provenance: Provenance | None
+    """None only without frames."""
+    damage: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackResult:
+    """Replaces the tracks that the item had."""
+
+    lease: Lease
+    track_ids: NDArray[np.int64]
+    """(n,) of every stored detection in stored order; NO_TRACK for none."""
+    tracks: tuple[Track, ...]
+    crops: tuple[tuple[int, int] | None, ...]
+    """Per track, where in the blob its JPEG is: offset and length; None when it couldn't be had."""
+    crops_blob_key: str | None
+    """Already durable; None without crops."""
+    parameters: Mapping[str, object]
+    """Algorithm and every parameter, defaults included: goes to the item's provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderResult:
+    """An annotated video, already durable."""
+
+    lease: Lease
+    blob_key: str
+    size_bytes: int
+    media_type: str
+
+
+WorkResult: TypeAlias = UnitResult | ProbeResult | ChunkResult | TrackResult | RenderResult

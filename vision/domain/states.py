@@ -13,7 +13,7 @@ class JobState(StrEnum):
     SUCCEEDED = "succeeded"
     """Every item has its results."""
     PARTIAL = "partial"
-    """Ended; some items have results, others an error."""
+    """Ended; some items have all their results, others some or an error."""
     FAILED = "failed"
     """Ended; no item has results."""
     CANCELLED = "cancelled"
@@ -22,6 +22,19 @@ class JobState(StrEnum):
     @property
     def is_final(self) -> bool:
         return self not in (JobState.QUEUED, JobState.RUNNING)
+
+
+class UnitKind(StrEnum):
+    """What a worker does in a unit. All but IMAGES are about one video."""
+
+    IMAGES = "images"
+    PROBE = "probe"
+    """Reads all packets and cuts the video into chunks."""
+    CHUNK = "chunk"
+    TRACK = "track"
+    """Follows objects over the stored detections of all chunks, in order."""
+    RENDER = "render"
+    """Draws the results into an MP4. Belongs to a job that may have ended; never keeps it open."""
 
 
 class UnitState(StrEnum):
@@ -52,6 +65,8 @@ class ItemState(StrEnum):
     PENDING = "pending"
     DONE = "done"
     """Its results are stored, possibly none found."""
+    PARTIAL = "partial"
+    """A damaged video: what could be decoded has results, a warning names the rest."""
     FAILED = "failed"
     """It has an error code instead of results."""
     CANCELLED = "cancelled"

@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from vision.domain.detections import Detection, Detections
 from vision.domain.image import ImageSize
-from vision.domain.job import DEFAULT_TENANT, Lease
+from vision.domain.job import DEFAULT_TENANT, ItemFailure, Lease
 from vision.domain.mask import RleMask
+from vision.domain.states import UnitState
+from vision.domain.track import Track
 
 TIME_SHIFT = 21
 """A detection's id is the millisecond in which it was stored, shifted left by this, plus a
@@ -61,6 +63,67 @@ class LabelCount:
     detections: int
     items: int
     """Items with at least one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketCount:
+    """How often a label occurs in one stretch of a job's videos."""
+
+    label: str
+    from_seconds: float
+    to_seconds: float
+    """Exclusive."""
+    detections: int
+    tracks: int
+    """Distinct ones."""
+    frames: int
+    """Analysed frames in the stretch, with or without detections: the mean number in a frame is
+    detections / frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackFilter:
+    """Which tracks of a job; None doesn't restrict. In order of item and first appearance."""
+
+    job_id: UUID
+    tenant: str = DEFAULT_TENANT
+    asset_id: UUID | None = None
+    track_id: int | None = None
+    label: str | None = None
+    from_seconds: float | None = None
+    """Still seen at or after."""
+    to_seconds: float | None = None
+    """First seen before."""
+    min_detections: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredTrack:
+    """One row of tracks."""
+
+    job_id: UUID
+    item: int
+    asset_id: UUID
+    size: ImageSize
+    """Of the upright video."""
+    track: Track
+    crop: tuple[int, int] | None
+    """Offset and length of the best moment's JPEG in the blob; None when there is none."""
+    crops_blob_key: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderState:
+    """An annotated video that was asked for."""
+
+    state: UnitState
+    blob_key: str | None
+    """Set when it is done."""
+    size_bytes: int | None
+    media_type: str | None
+    error: ItemFailure | None
+    fraction: float
+    """0 to 1, how much is drawn."""
 
 
 @dataclass(frozen=True, slots=True)
