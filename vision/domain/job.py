@@ -176,6 +176,8 @@ class Lease:
     kind: UnitKind = UnitKind.IMAGES
     plan: Mapping[str, object] | None = None
     """Of a CHUNK unit: `Chunk.to_json`."""
+    tenant: str = DEFAULT_TENANT
+    """Of the job: in whose name a worker reads results and puts blobs."""
 
 
 @dataclass(frozen=True, slots=True)
