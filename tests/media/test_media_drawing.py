@@ -16,7 +16,6 @@ from vision.media.decode_process import DecodeProcess
 from vision.media.draw import draw
 from vision.media.drawing.chips import Chip, Label, place
 from vision.media.drawing.palette import BLACK, WHITE, instance_color, label_color, readable_on
-from vision.media.drawing.run_lengths import crop_of, run_lengths
 from vision.media.overlay import Overlay
 
 GREY = np.full((300, 400, 3), 120, np.uint8)
@@ -132,6 +131,56 @@ def test_masks_that_nobody_named_get_colours_of_their_own_and_no_text() -> None:
     assert np.array_equal(drawn, draw(GREY, Overlay(found, draw_boxes=False, draw_labels=False)))
 
 
+def test_a_track_keeps_its_colour_wherever_it_stands_in_the_list() -> None:
+    left, right = [40, 60, 150, 260], [250, 60, 360, 260]
+    plain = {"draw_labels": False, "draw_masks": False}
+    first = Overlay(_detections([left, right], ["car", "car"]), track_ids=(3, 1_000_002), **plain)
+    later = Overlay(_detections([right, left], ["car", "car"]), track_ids=(1_000_002, 3), **plain)
+
+    drawn, again = draw(GREY, first), draw(GREY, later)
+
+    assert _color_at(drawn, 40, 150) == _color_at(again, 40, 150) == instance_color(3)
+    assert _color_at(drawn, 250, 150) == _color_at(again, 250, 150) == instance_color(1_000_002)
+    assert _color_at(drawn, 40, 150) != _color_at(drawn, 250, 150)
+
+
+def test_a_row_without_a_track_looks_as_it_always_did() -> None:
+    found = _detections([[50, 60, 250, 260]], ["car"])
+
+    assert np.array_equal(draw(GREY, Overlay(found, track_ids=(0,))), draw(GREY, Overlay(found)))
+    assert not np.array_equal(
+        draw(GREY, Overlay(found, track_ids=(5,))), draw(GREY, Overlay(found))
+    )
+
+
+def test_a_label_names_its_track() -> None:
+    found = dataclasses.replace(_detections([[50, 60, 250, 260]], ["person"]), scores=None)
+    track = next(n for n in range(1, 1000) if label_color(f"person #{n}") == instance_color(n))
+    spelt_out = dataclasses.replace(found, labels=(f"person #{track}",))
+
+    drawn = draw(GREY, Overlay(found, track_ids=(track,)))
+
+    assert np.array_equal(drawn, draw(GREY, Overlay(spelt_out)))
+
+
+def test_a_nameless_mask_that_is_followed_has_a_label() -> None:
+    disc = RleMask.from_bitmap(_disc(300, 400, center=(200, 150), radius=60))
+    overlay = Overlay(_detections([[140, 90, 260, 210]], ["object"], (disc,)), track_ids=(1,))
+
+    assert not np.array_equal(
+        draw(GREY, overlay), draw(GREY, dataclasses.replace(overlay, draw_labels=False))
+    )
+
+
+def test_the_first_tracks_differ_in_colour() -> None:
+    assert len({instance_color(track) for track in range(1, 19)}) == 18
+
+
+def test_track_ids_come_one_to_a_row() -> None:
+    with pytest.raises(ValueError, match="2 track ids for 1 rows"):
+        Overlay(_detections([[50, 60, 250, 260]], ["car"]), track_ids=(1, 2))
+
+
 def test_labels_keep_their_colours_and_the_common_ones_differ() -> None:
     assert label_color("person") == (30, 150, 240)
     assert len({label_color(label) for label in DEMO_LABELS}) == len(DEMO_LABELS)
@@ -197,43 +246,18 @@ def test_a_person_s_keypoints_are_joined_and_the_unseen_left_out() -> None:
     assert _color_at(drawn, 100, 180) == (120, 120, 120)
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_run_lengths_are_read_as_coco_writes_them(seed: int) -> None:
-    random = np.random.default_rng(seed)
-    bitmap = random.random((37, 53)) < (0.02, 0.5, 0.98)[seed % 3]
-    if seed > 5:
-        bitmap = np.kron(bitmap, np.ones((40, 9), bool))
-    mask = RleMask.from_bitmap(bitmap)
-
-    crop = crop_of(mask)
-
-    assert crop is not None
-    whole = np.zeros(bitmap.shape, bool)
-    height, width = crop.bitmap.shape
-    whole[crop.top : crop.top + height, crop.left : crop.left + width] = crop.bitmap > 0
-    assert np.array_equal(whole, bitmap)
-    assert int(run_lengths(mask.counts).sum()) == bitmap.size
-
-
-def test_empty_and_full_masks() -> None:
-    assert crop_of(RleMask.from_bitmap(np.zeros((5, 7), bool))) is None
-    full = crop_of(RleMask.from_bitmap(np.ones((5, 7), bool)))
-    assert full is not None
-    assert full.bitmap.shape == (5, 7)
-    assert full.bitmap.min() == 255
-
-
 def test_an_overlay_survives_the_way_to_the_decode_process() -> None:
     disc = RleMask.from_bitmap(_disc(300, 400, center=(200, 150), radius=60))
     found = dataclasses.replace(
         _detections([[100.25, 60, 300, 240]], ["person"], (disc,)),
         keypoints=np.ones((1, 17, 3), np.float32),
     )
-    overlay = Overlay(found, draw_boxes=False)
+    overlay = Overlay(found, draw_boxes=False, track_ids=(7,))
 
     back = Overlay.from_json(overlay.to_json())
 
     assert np.array_equal(draw(GREY, back), draw(GREY, overlay))
+    assert back.track_ids == (7,)
     assert Overlay.from_json(Overlay(Detections.empty()).to_json()).detections.labels == ()
 
 
@@ -258,14 +282,3 @@ def test_annotated_pictures_are_upright_and_carry_no_metadata(
 def test_pictures_are_annotated_as_jpeg_or_png_only(decoder: DecodeProcess) -> None:
     with pytest.raises(ValueError, match="image/png"):
         decoder.annotate(saved(picture(), "PNG"), Overlay(Detections.empty()), "image/tiff")
-
-
-def test_a_mask_is_unpacked_around_itself_only() -> None:
-    large = np.zeros((3000, 4000), bool)
-    large[1460:1541, 110:191] = True
-
-    crop = crop_of(RleMask.from_bitmap(large))
-
-    assert crop is not None
-    assert crop.bitmap.shape == (81, 81)
-    assert (crop.left, crop.top) == (110, 1460)

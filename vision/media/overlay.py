@@ -19,6 +19,12 @@ class Overlay:
     draw_boxes: bool = True
     draw_labels: bool = True
     draw_keypoints: bool = True
+    track_ids: tuple[int, ...] | None = None
+    """One per row; NO_TRACK for a row that belongs to none."""
+
+    def __post_init__(self) -> None:
+        if self.track_ids is not None and len(self.track_ids) != len(self.detections):
+            raise ValueError(f"{len(self.track_ids)} track ids for {len(self.detections)} rows")
 
     def to_json(self) -> bytes:
         found = self.detections
@@ -31,6 +37,7 @@ class Overlay:
                 "masks": None if found.masks is None else [mask.to_json() for mask in found.masks],
                 "keypoints": None if found.keypoints is None else found.keypoints.tolist(),
                 "draw": [self.draw_masks, self.draw_boxes, self.draw_labels, self.draw_keypoints],
+                "track_ids": self.track_ids,
             }
         ).encode()
 
@@ -48,7 +55,8 @@ class Overlay:
             masks=None if masks is None else tuple(RleMask.from_json(mask) for mask in masks),
             keypoints=None if keypoints is None else _keypoints(keypoints, rows),
         )
-        return cls(found, *document["draw"])
+        tracks = document["track_ids"]
+        return cls(found, *document["draw"], None if tracks is None else tuple(tracks))
 
 
 def _keypoints(rows: list[Any], count: int) -> np.ndarray[Any, np.dtype[np.float32]]:

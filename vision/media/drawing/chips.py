@@ -1,6 +1,7 @@
 """Labels on coloured chips that stay in the picture and out of each other's way."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,5 +108,6 @@ def _fitted(label: Label, size: ImageSize, *, font: int) -> Chip:
     return Chip(label, text, font, _width(text, font), _HEIGHT * font)
 
 
+@lru_cache(maxsize=4096)  # the frames of a video say the same things again and again
 def _width(text: str, font: int) -> float:
     return typeface(font).getlength(text) + 2 * _PADDING * font

@@ -16,6 +16,8 @@ _FILL = 0.35
 _FINE_LINE = 2.5
 """Pixels that a line keeps when large pictures are smoothed at a lower resolution."""
 
+_FILL_ALPHA = [round(_FILL * value) for value in range(256)]
+
 
 def draw_mask(canvas: Canvas, mask: RleMask, color: Color) -> None:
     crop = crop_of(mask)
@@ -27,7 +29,7 @@ def draw_mask(canvas: Canvas, mask: RleMask, color: Color) -> None:
     padded = _padded(crop, margin=margin, step=step)
     outlined = _outlined(padded, width=canvas.line / step, step=step)
     # The fill once more, unsmoothed: nothing else is left of parts thinner than the line.
-    alpha = ImageChops.lighter(outlined, padded.point([round(_FILL * v) for v in range(256)]))
+    alpha = ImageChops.lighter(outlined, padded.point(_FILL_ALPHA))
     canvas.paste(color, alpha, left=crop.left - margin, top=crop.top - margin)
 
 

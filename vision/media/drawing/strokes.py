@@ -22,8 +22,8 @@ def draw_box(
     """
     radius = 2 * width
     reach = width / 2 + max(_MIN_SEAM, _SEAM_SHARE * width)
-    for region in _frame(canvas, box, margin=radius + width):
-        distance: Coverage = np.abs(_rounded_box(region, box, radius=radius))
+    for region, sample in _frame(canvas, box, margin=radius + width):
+        distance: Coverage = np.abs(_rounded_box(sample, box, radius=radius))
         seam = _cover(reach - distance) * np.float32(_SEAM_OPACITY)
         canvas.blend(BLACK, seam, region)
         canvas.blend(color, _cover(width / 2 - distance), region)
@@ -96,8 +96,11 @@ def _segment(
 
 def _frame(
     canvas: Canvas, box: tuple[float, float, float, float], *, margin: float
-) -> Iterator[Region]:
-    """The four strips around the edge, without overlap: the inside isn't touched at all."""
+) -> Iterator[tuple[Region, Region]]:
+    """The four strips around the edge, without overlap: the inside isn't touched at all.
+
+    Each with the part of it to look at: between the corners, all rows are like the first.
+    """
     left, top, right, bottom = box
     outer = canvas.region(left - margin, top - margin, right + margin, bottom + margin)
     upper = canvas.region(left, top - margin, right, top + margin).bottom
@@ -108,8 +111,12 @@ def _frame(
     for region in (
         Region(outer.left, outer.top, outer.right, upper),
         Region(outer.left, lower, outer.right, outer.bottom),
+    ):
+        if not region.is_empty:
+            yield region, region
+    for region in (
         Region(outer.left, upper, inner_left, lower),
         Region(inner_right, upper, outer.right, lower),
     ):
         if not region.is_empty:
-            yield region
+            yield region, region.first_row
