@@ -151,7 +151,8 @@ def _stages(run: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _asked_models(pipeline: Mapping[str, Any]) -> Iterator[UsedModel]:
     for stage, asked in pipeline.items():
-        yield UsedModel(stage=stage, name=asked["model"], weights_sha256=None, parameters=None)
+        if "model" in asked:  # sample and track have none
+            yield UsedModel(stage=stage, name=asked["model"], weights_sha256=None, parameters=None)
 
 
 class ItemAnswer(Answer):

@@ -2,9 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping
-from typing import Annotated, Literal, Self
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from vision.domain.provenance import canonical_json
 from vision.errors import FieldError, InvalidPipeline
@@ -13,6 +23,7 @@ Coordinate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate, Literal[0, 1]]
 BoxXyxy = tuple[Coordinate, Coordinate, Coordinate, Coordinate]
 Unit = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=-1_000_000, le=1_000_000, allow_inf_nan=False)]
 
 MAX_PROMPTS = 1000
 """Points or boxes in one request: SAM decodes each box, and memory grows with them."""
@@ -82,11 +93,130 @@ class SegmentStage(_Stage):
         return self
 
 
-class PipelineDocument(_Stage):
-    """The stages, in the order in which they run; at least one is there."""
+class SampleStage(_Stage):
+    """Which frames of a video are analysed. Images ignore it.
 
+    Nothing given means every frame. Times are the container's own, as in every answer.
+    """
+
+    every_seconds: float | None = Field(default=None, gt=0, le=86_400, allow_inf_nan=False)
+    """The first frame of each stretch of this length."""
+    max_fps: float | None = Field(default=None, gt=0, le=1000, allow_inf_nan=False)
+    """The same as every_seconds of 1 / max_fps."""
+    every_frame: Literal[True] | None = None
+    start_seconds: Seconds | None = None
+    """No frame before it."""
+    end_seconds: Seconds | None = None
+    """Only frames before it."""
+    keyframes_only: bool = False
+    """Only frames that decode alone: the quickest look at a long video."""
+
+    @property
+    def step_seconds(self) -> Fraction | None:
+        """Exactly the decimal number that was written; None is every frame."""
+        if self.every_seconds is not None:
+            return Fraction(str(self.every_seconds))
+        return None if self.max_fps is None else 1 / Fraction(str(self.max_fps))
+
+    @field_validator("max_fps", "every_frame")
+    @classmethod
+    def _one_measure(cls, value: Any, info: ValidationInfo) -> Any:
+        others = [name for name in ("every_seconds", "max_fps") if info.data.get(name) is not None]
+        if value is not None and others:
+            raise ValueError(f"not together with {others[0]}")
+        return value
+
+    @field_validator("end_seconds")
+    @classmethod
+    def _ends_after_it_starts(cls, end: float | None, info: ValidationInfo) -> float | None:
+        start = info.data.get("start_seconds")
+        if start is not None and end is not None and end <= start:
+            raise ValueError(f"not after start_seconds, which is {start:g}")
+        return end
+
+
+Algorithm: TypeAlias = Literal["bytetrack", "ocsort", "botsort", "sort"]
+
+TRACK_PARAMETERS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "bytetrack": frozenset(
+            {
+                "track_activation_threshold",
+                "minimum_consecutive_frames",
+                "minimum_iou_threshold",
+                "high_conf_det_threshold",
+            }
+        ),
+        "ocsort": frozenset(
+            {"minimum_consecutive_frames", "minimum_iou_threshold", "high_conf_det_threshold"}
+        ),
+        "botsort": frozenset(
+            {"track_activation_threshold", "minimum_consecutive_frames", "high_conf_det_threshold"}
+        ),
+        "sort": frozenset(
+            {"track_activation_threshold", "minimum_consecutive_frames", "minimum_iou_threshold"}
+        ),
+    }
+)
+"""What each algorithm knows beside lost_track_seconds, by the names of the library `trackers`."""
+
+
+class TrackStage(_Stage):
+    """Follow the detections of a video through time, those of each label by themselves.
+
+    None takes the default of the algorithm, see `vision.pipelines.tracking`. Images ignore it.
+    """
+
+    algorithm: Algorithm = "bytetrack"
+    track_activation_threshold: Unit | None = None
+    """The least score that begins a track."""
+    minimum_consecutive_frames: int | None = Field(default=None, ge=1, le=1000)
+    """Seen in so many analysed frames running, or it is no track."""
+    minimum_iou_threshold: Unit | None = None
+    """The least overlap of where a track should be and a detection that continues it."""
+    high_conf_det_threshold: Unit | None = None
+    """bytetrack and botsort look at detections below it second; ocsort not at all."""
+    lost_track_seconds: float | None = Field(default=None, gt=0, le=3600, allow_inf_nan=False)
+    """How long an object may be out of sight and keep its id."""
+
+    @property
+    def given(self) -> dict[str, int | float]:
+        """The parameters that were given."""
+        return self.model_dump(exclude={"algorithm"}, exclude_none=True)
+
+    @field_validator(
+        "track_activation_threshold",
+        "minimum_consecutive_frames",
+        "minimum_iou_threshold",
+        "high_conf_det_threshold",
+    )
+    @classmethod
+    def _algorithm_knows_it(cls, value: Any, info: ValidationInfo) -> Any:
+        known = TRACK_PARAMETERS.get(info.data.get("algorithm", ""))
+        if value is not None and known is not None and info.field_name not in known:
+            names = ", ".join(sorted(known | {"lost_track_seconds"}))
+            raise ValueError(f"{info.data['algorithm']} has no such parameter; it has {names}")
+        return value
+
+
+class PipelineDocument(_Stage):
+    """The stages, in the order in which they run; detect or segment is there."""
+
+    sample: SampleStage | None = None
+    """Of videos; None is every frame."""
     detect: DetectStage | None = None
     segment: SegmentStage | None = None
+    track: TrackStage | None = None
+    """Of videos, once all frames are analysed."""
+
+    @field_validator("track")
+    @classmethod
+    def _there_is_something_to_follow(
+        cls, track: TrackStage | None, info: ValidationInfo
+    ) -> TrackStage | None:
+        if track is not None and "detect" in info.data and info.data["detect"] is None:
+            raise ValueError("needs a detect stage that finds what is followed")
+        return track
 
     @model_validator(mode="after")
     def _stages_fit_each_other(self) -> Self:
@@ -103,7 +233,12 @@ class PipelineDocument(_Stage):
     @property
     def normal_form(self) -> dict[str, object]:
         """JSON with defaults filled in: documents that mean the same are equal."""
-        return self.model_dump(mode="json", exclude_none=True)
+        # Every frame is what the absence of a measure means: said or not, the document is the same.
+        unsaid = {"sample": {"every_frame"}}
+        form = self.model_dump(mode="json", exclude_none=True, exclude=unsaid)
+        if form.get("sample") == {"keyframes_only": False}:
+            del form["sample"]
+        return form
 
     @property
     def sha256(self) -> str:
