@@ -16,6 +16,7 @@ from vision.errors import InvalidRequest, StorageUnavailable
 from vision.storage.database import Database
 from vision.storage.migrate import config, is_current, migrate
 from vision.storage.tables import metadata
+from vision.storage.video_tables import ITEM_TABLES
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -33,6 +34,10 @@ def test_migrated_schema_is_the_one_in_the_code(database: Database) -> None:
         differences = compare_metadata(MigrationContext.configure(connection), metadata)
 
     assert differences == []
+
+
+def test_tables_of_videos_are_in_the_code_that_is_compared() -> None:
+    assert {table.name for table in ITEM_TABLES} <= set(metadata.tables)
 
 
 def test_partial_indexes_have_their_conditions(database: Database) -> None:

@@ -4,8 +4,6 @@ Locks are always taken in one order, so that nobody waits in a circle: tenant, a
 Whoever changes a unit's outcome holds its job's row; claims take units only, and skip locked ones.
 """
 
-from typing import Any
-
 from sqlalchemy import (
     REAL,
     BigInteger,
@@ -16,7 +14,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     Sequence,
     SmallInteger,
     String,
@@ -27,28 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import Double
 
-from vision.domain.states import ItemState, JobState, UnitState
+from vision.domain.states import ItemState, JobState, UnitKind, UnitState
 from vision.storage.columns import Identifier, Json
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "%(table_name)s_%(column_0_N_name)s",
-        "uq": "%(table_name)s_%(column_0_N_name)s_unique",
-        "ck": "%(table_name)s_%(constraint_name)s",
-        "fk": "%(table_name)s_%(column_0_N_name)s_reference",
-        "pk": "%(table_name)s_key",
-    }
-)
+from vision.storage.schema import metadata, partial_index
 
 DETECTION_BLOCK = 1024
 detection_blocks = Sequence("detection_blocks", metadata=metadata)
 """PostgreSQL only: each value stands for a block of `DETECTION_BLOCK` numbers of detections."""
-
-
-def _partial_index(name: str, *columns: str | Column[Any], where: str) -> Index:
-    """Over the rows that fulfil the condition, on both databases."""
-    return Index(name, *columns, postgresql_where=text(where), sqlite_where=text(where))
-
 
 tenants = Table("tenants", metadata, Column("id", Text, primary_key=True))
 
@@ -101,6 +83,13 @@ jobs = Table(
     Column("items_total", Integer, nullable=False),
     Column("items_done", Integer, nullable=False),
     Column("items_failed", Integer, nullable=False),
+    # Of those done: videos that have results only in part.
+    Column("items_partial", Integer, nullable=False, server_default="0"),
+    # Sums over its videos, of what is stored; NULL for a job without videos.
+    Column("frames_total", BigInteger),
+    Column("frames_done", BigInteger),
+    Column("seconds_total", Double),
+    Column("seconds_done", Double),
     # How often it was started: 1, and one more with every retry.
     Column("run", Integer, nullable=False),
     Column("created_at", Double, nullable=False),
@@ -115,8 +104,8 @@ jobs = Table(
     Index(None, "tenant", "id"),
     Index(None, "tenant", "state", "id"),
 )
-_partial_index("jobs_open", jobs.c.id, where="finished_at is null")
-_partial_index("jobs_erasing", jobs.c.id, where="erasing")
+partial_index("jobs_open", jobs.c.id, where="finished_at is null")
+partial_index("jobs_erasing", jobs.c.id, where="erasing")
 
 job_tags = Table(
     "job_tags",
@@ -165,9 +154,25 @@ items = Table(
     Column("detections", Integer, nullable=False),
     Column("counts", Json, nullable=False),
     Column("provenance_id", Integer, ForeignKey("provenances.id")),
+    # Of a video: planned and stored; NULL for an image.
+    Column("frames_total", Integer),
+    Column("frames_done", Integer),
+    Column("frames_declared", Integer),
+    Column("seconds_total", Double),
+    Column("seconds_done", Double),
+    # What the end of a video had to say, next to the warnings of its facts.
+    Column("warnings", Json),
+    # Of the tracks that it has.
+    Column("track_parameters", Json),
     UniqueConstraint("job_id", "asset_id"),
     CheckConstraint(f"state in ({', '.join(repr(s.value) for s in ItemState)})", name="state"),
     Index(None, "asset_id"),
+    partial_index(
+        "items_video_in_work",
+        "job_id",
+        "item",
+        where="state = 'pending' and frames_total > 0",
+    ),
 )
 
 # Conditions of partial indexes. Queries use these very words, never a bound parameter: only a
@@ -176,6 +181,9 @@ UNIT_READY = text("units.state = 'ready'")
 UNIT_LEASED = text("units.state = 'leased'")
 UNIT_OPEN = text("units.state in ('waiting', 'ready', 'leased')")
 UNIT_QUARANTINED = text("units.state = 'quarantined'")
+UNIT_IS_RENDER = text(f"units.kind = '{UnitKind.RENDER}'")
+ITEM_IN_WORK = text("items.state = 'pending' and items.frames_total > 0")
+VIDEO_ROW = text("detections.pts_seconds is not null")
 JOB_OPEN = text("jobs.finished_at is null")
 JOB_ERASING = text("jobs.erasing")
 
@@ -197,8 +205,18 @@ units = Table(
     Column("lease_until", Double),
     Column("error_code", Text),
     Column("error_detail", Text),
+    Column("kind", Text, nullable=False, server_default=UnitKind.IMAGES.value),
+    # Of a CHUNK or RENDER unit, for its worker.
+    Column("plan", Json),
+    # Planned; 0 for units that aren't about frames.
+    Column("frames", Integer, nullable=False, server_default="0"),
+    Column("seconds", Double, nullable=False, server_default="0"),
+    # What the worker that holds it has told.
+    Column("frames_done", Integer, nullable=False, server_default="0"),
+    # Of a unit that is done: what was wrong with its part of the file.
+    Column("damage", Text),
     CheckConstraint(f"state in ({', '.join(repr(s.value) for s in UnitState)})", name="state"),
-    _partial_index(
+    partial_index(
         "units_ready",
         "tenant",
         "priority",
@@ -208,13 +226,13 @@ units = Table(
         "not_before",
         where="state = 'ready'",
     ),
-    _partial_index("units_ready_since", "not_before", where="state = 'ready'"),
-    _partial_index("units_leased", "lease_until", where="state = 'leased'"),
-    _partial_index("units_leased_of", "tenant", where="state = 'leased'"),
-    _partial_index(
+    partial_index("units_ready_since", "not_before", where="state = 'ready'"),
+    partial_index("units_leased", "lease_until", where="state = 'leased'"),
+    partial_index("units_leased_of", "tenant", where="state = 'leased'"),
+    partial_index(
         "units_open", "tenant", "job_id", where="state in ('waiting', 'ready', 'leased')"
     ),
-    _partial_index("units_quarantined", "job_id", where="state = 'quarantined'"),
+    partial_index("units_quarantined", "job_id", where="state = 'quarantined'"),
 )
 
 detections = Table(
@@ -241,7 +259,8 @@ detections = Table(
     Column("stability_score", REAL),
     Column("frame_index", Integer),
     Column("pts_seconds", Double),
-    Column("track_id", Integer),
+    # 64 bits on both: SQLite's integers always have them.
+    Column("track_id", BigInteger().with_variant(Integer(), "sqlite")),
     Column("provenance_id", Integer),
     # float32, little-endian: x, y, score of each point.
     Column("keypoints", LargeBinary),
@@ -250,6 +269,16 @@ detections = Table(
     # The score is in the index so that a filter by it reads the index alone.
     Index("detections_newest", "tenant", "id", "score"),
     Index("detections_newest_of_label", "tenant", "label", "id", "score"),
+    # One track in a job, and counts per stretch of time from the index alone. Images aren't in it.
+    partial_index(
+        "detections_of_track",
+        "job_id",
+        "item",
+        "track_id",
+        "pts_seconds",
+        "label",
+        where="pts_seconds is not null",
+    ),
 )
 
 outbox = Table(
