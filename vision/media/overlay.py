@@ -55,8 +55,16 @@ class Overlay:
             masks=None if masks is None else tuple(RleMask.from_json(mask) for mask in masks),
             keypoints=None if keypoints is None else _keypoints(keypoints, rows),
         )
+        masks_shown, boxes_shown, labels_shown, keypoints_shown = document["draw"]
         tracks = document["track_ids"]
-        return cls(found, *document["draw"], None if tracks is None else tuple(tracks))
+        return cls(
+            found,
+            draw_masks=masks_shown,
+            draw_boxes=boxes_shown,
+            draw_labels=labels_shown,
+            draw_keypoints=keypoints_shown,
+            track_ids=None if tracks is None else tuple(tracks),
+        )
 
 
 def _keypoints(rows: list[Any], count: int) -> np.ndarray[Any, np.dtype[np.float32]]:
