@@ -29,10 +29,19 @@ class DecoderPool:
         with self._borrowed() as decoder:
             return decoder.probe(source)
 
-    def annotate(self, source: Path | bytes, overlay: Overlay, *, media_type: str) -> bytes:
+    def annotate(
+        self,
+        source: Path | bytes,
+        overlay: Overlay,
+        *,
+        media_type: str,
+        at_seconds: float | None = None,
+    ) -> bytes:
         """As `DecodeProcess.annotate`."""
         with self._borrowed() as decoder:
-            return decoder.annotate(source, overlay, media_type)
+            if at_seconds is None:
+                return decoder.annotate(source, overlay, media_type)
+            return decoder.annotate(source, overlay, media_type, at_seconds=at_seconds)
 
     def close(self) -> None:
         """Ends the processes; not while one is in use."""

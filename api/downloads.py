@@ -1,22 +1,34 @@
-"""Bytes of other people on their way out: never shown by a browser, always under a safe name."""
+"""Files on their way out: a safe name, and what comes from other people is never shown."""
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 
-SAFE_HEADERS: Final[Mapping[str, str]] = {
-    "X-Content-Type-Options": "nosniff",
+NO_SNIFFING: Final[dict[str, str]] = {"X-Content-Type-Options": "nosniff"}
+"""Enough for files that we made ourselves."""
+SAFE_HEADERS: Final[dict[str, str]] = {
+    **NO_SNIFFING,
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
 
 
 def attachment(filename: str) -> dict[str, str]:
+    """To be saved, whatever the browser could do with it."""
+    return _disposition("attachment", filename)
+
+
+def inline(filename: str) -> dict[str, str]:
+    """To be shown; the name is for saving it."""
+    return _disposition("inline", filename)
+
+
+def _disposition(kind: str, filename: str) -> dict[str, str]:
     """Content-Disposition by RFC 6266: nothing in the name can end the header or leave a folder."""
     last = filename.replace("\\", "/").rsplit("/", 1)[-1]
     plain = "".join(c if c.isascii() and (c.isalnum() or c in "._- ") else "_" for c in last)
-    value = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(last, safe='')}"
+    value = f"{kind}; filename=\"{plain}\"; filename*=UTF-8''{quote(last, safe='')}"
     return {"Content-Disposition": value}
 
 

@@ -9,22 +9,24 @@ from pydantic import BaseModel
 from api.problems import MEDIA_TYPE
 from api.schemas.jobs import JobQuestion
 from api.schemas.problem import Problem
+from vision.pipelines.document import TrackStage
 
-SUMMARY: Final = "Images in, structured, queryable detections out."
+SUMMARY: Final = "Images and videos in, structured, queryable detections and tracks out."
 DESCRIPTION: Final = """
-Upload images once (`/v1/assets`), run any pipeline of models over them (`/v1/jobs`), then ask
-for what was found: as pages, as a stream, as counts, as a file for other tools, or drawn into
-the picture.
+Upload images and videos once (`/v1/assets`), run any pipeline of models over them (`/v1/jobs`),
+then ask for what was found: as pages, as a stream, as tracks, as counts, as a file for other tools,
+or drawn into the picture or the video.
 
 * Boxes are `[x1, y1, x2, y2]` in pixels of the upright picture; masks are COCO run lengths.
-* Times are RFC 3339 in UTC; `pts_seconds` is a place in a video.
+* Times are RFC 3339 in UTC. `pts_seconds` and its like are places in a video: the frame's own
+  timestamp on the video's own clock, which begins at the asset's `start_seconds`.
 * Every list takes `limit` and `cursor` and answers `{"items": […], "next": "…" | null}`.
 * Every error is `application/problem+json` with a stable `code`; `retryable` says whether the
   same request may succeed later. `X-Request-Id` ties an answer to our log.
 """
 
 _SCHEMA_PATH: Final = "#/components/schemas/{model}"
-_REFERRED: Final[tuple[type[BaseModel], ...]] = (Problem, JobQuestion)
+_REFERRED: Final[tuple[type[BaseModel], ...]] = (Problem, JobQuestion, TrackStage)
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:
@@ -67,6 +69,11 @@ def job_submission() -> dict[str, Any]:
     )
 
 
+def tracking() -> dict[str, Any]:
+    """The body of a wish to follow objects once more; it may be empty."""
+    return _body({"application/json": {"schema": _ref(TrackStage)}}, is_required=False)
+
+
 def file_answer(*media_types: str, description: str) -> dict[int | str, dict[str, Any]]:
     """An answer that is a file."""
     content = {media_type: {"schema": _BINARY} for media_type in media_types}
@@ -89,5 +96,5 @@ def complete(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _body(content: Mapping[str, Any]) -> dict[str, Any]:
-    return {"requestBody": {"required": True, "content": content}}
+def _body(content: Mapping[str, Any], *, is_required: bool = True) -> dict[str, Any]:
+    return {"requestBody": {"required": is_required, "content": content}}

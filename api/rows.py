@@ -1,23 +1,25 @@
-"""Detections as bytes of JSON: straight from the stored values, because there may be millions."""
+"""Detections and tracks as bytes of JSON: straight from the stored values, because there may be
+millions."""
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 import orjson
 
 from api.schemas.base import rfc_3339
-from vision.domain.stored import StoredDetection
-from vision.storage.pages import Page
+from vision.domain.stored import StoredDetection, StoredTrack
 
-NDJSON: Final = "application/x-ndjson"
 LINES_PER_PIECE: Final = 500
 _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY
+_LINE: Final = _OPTIONS | orjson.OPT_APPEND_NEWLINE
+
+Row: TypeAlias = dict[str, object]
 
 
-def row(stored: StoredDetection, include: Collection[str]) -> dict[str, object]:
+def detection_row(stored: StoredDetection, include: Collection[str]) -> Row:
     """As `DetectionAnswer` describes it; `mask` and `keypoints` are there when included."""
-    answer: dict[str, object] = {
+    answer: Row = {
         "id": str(stored.id),  # 64 bits: JSON numbers of most programs hold 53
         "job_id": stored.job_id,
         "asset_id": stored.asset_id,
@@ -41,18 +43,44 @@ def row(stored: StoredDetection, include: Collection[str]) -> dict[str, object]:
     return answer
 
 
-def page_json(page: Page[StoredDetection], include: Collection[str]) -> bytes:
+def track_row(stored: StoredTrack) -> Row:
+    """As `TrackAnswer` describes it."""
+    track = stored.track
+    return {
+        "track_id": track.track_id,
+        "job_id": stored.job_id,
+        "asset_id": stored.asset_id,
+        "item": stored.item,
+        "label": track.label,
+        "class_id": track.class_id,
+        "first_seconds": track.first_seconds,
+        "last_seconds": track.last_seconds,
+        "first_frame": track.first_frame,
+        "last_frame": track.last_frame,
+        "detections": track.detections,
+        "best": {
+            "frame_index": track.best.frame_index,
+            "pts_seconds": track.best.pts_seconds,
+            "score": track.best.score,
+            "box": track.best.box,
+            "crop": _crop(stored),
+        },
+        "path": track.path,
+    }
+
+
+def _crop(stored: StoredTrack) -> str | None:
+    if stored.crop is None:
+        return None
+    return f"/v1/jobs/{stored.job_id}/tracks/{stored.track.track_id}/crop"
+
+
+def page_json(rows: Iterable[Row], following: str | None) -> bytes:
     """One page as every list answers."""
-    items = [row(stored, include) for stored in page.items]
-    return orjson.dumps({"items": items, "next": page.next}, option=_OPTIONS)
+    return orjson.dumps({"items": list(rows), "next": following}, option=_OPTIONS)
 
 
-def ndjson(found: Iterable[StoredDetection], include: Collection[str]) -> Iterator[bytes]:
+def ndjson(rows: Iterator[Row]) -> Iterator[bytes]:
     """One line each, in pieces of many lines."""
-    rows = iter(found)
     while some := list(islice(rows, LINES_PER_PIECE)):
-        lines = (orjson.dumps(row(each, include), option=_LINE) for each in some)
-        yield b"".join(lines)
-
-
-_LINE: Final = _OPTIONS | orjson.OPT_APPEND_NEWLINE
+        yield b"".join(orjson.dumps(row, option=_LINE) for row in some)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 
 from api.decoders import DecoderPool
 from api.metrics import Metrics
+from api.sightings import Sightings
 from api.staging import Staging
 from vision.domain.job import DEFAULT_TENANT, MAX_ITEMS_PER_UNIT, Job
 from vision.engine.ingest import Ingest
@@ -35,6 +36,7 @@ class Services:
     ingest: Ingest
     """The engine's, but with the pool: several uploads are probed at once."""
     decoders: DecoderPool
+    sightings: Sightings
     bell: Bell
     staging: Staging
     limits: RequestLimits
@@ -42,7 +44,8 @@ class Services:
 
     def ring_for(self, job: Job) -> None:
         """Wakes as many workers as the job has units; returns at once, with or without Redis."""
-        units = ceil((job.items_total - job.items_done) / MAX_ITEMS_PER_UNIT)
+        per_unit = MAX_ITEMS_PER_UNIT if job.video is None else 1
+        units = ceil((job.items_total - job.items_done) / per_unit)
         self.bell.ring(min(max(units, 1), MAX_BELLS))
 
 
@@ -58,6 +61,7 @@ def open_services(settings: Settings, metrics: Metrics) -> Iterator[Services]:
                 engine=engine,
                 ingest=Ingest(engine.assets, engine.blobs, prober=decoders),
                 decoders=decoders,
+                sightings=Sightings(engine.jobs.get),
                 bell=bell,
                 staging=Staging(engine.blobs.staging),
                 limits=RequestLimits(settings.max_upload_bytes, settings.max_files_per_request),

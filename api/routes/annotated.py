@@ -1,106 +1,79 @@
-"""The picture with what was found drawn into it."""
+"""Pictures and videos with what was found drawn into them."""
 
-import hashlib
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query
-from pydantic import Field
+from fastapi import APIRouter, Header, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import openapi
-from api.downloads import SAFE_HEADERS
-from api.negotiation import preferred
-from api.schemas.base import Question
-from api.services import Given, Services, Tenant
+from api.drawn_picture import MEDIA_TYPES, drawn_picture, picture_type, require_moment
+from api.drawn_video import MEDIA_TYPE, ask_again, drawn_video, require_whole, unfinished
+from api.schemas.annotated import AnnotatedQuestion, RenderAnswer
+from api.sent_file import CONDITIONAL, Wished
+from api.services import Given, Tenant
+from api.waiting import Prefer
 from vision.domain.job import Item
+from vision.domain.media import MediaKind
 from vision.domain.states import ItemState
-from vision.domain.stored import DetectionFilter, as_detections
 from vision.errors import Conflict
-from vision.media.overlay import Overlay
 
 router = APIRouter(prefix="/v1", tags=["results"])
 
-_MEDIA_TYPES: Final = {"jpeg": "image/jpeg", "png": "image/png"}
-
-
-class AnnotatedQuestion(Question):
-    """How it is drawn."""
-
-    format: Literal["jpeg", "png"] | None = Field(None, description="Goes before Accept.")
-    boxes: bool = True
-    masks: bool = True
-    labels: bool = True
-    keypoints: bool = True
-
-
-@router.get(
-    "/jobs/{job_id:uuid}/items/{asset_id:uuid}/annotated",
-    response_class=Response,
-    responses=openapi.file_answer("image/jpeg", "image/png", description="Upright.")
-    | {304: {"description": "The client has it already."}},
+_PATH: Final = "/jobs/{job_id:uuid}/items/{asset_id:uuid}/annotated"
+_UNFINISHED: Final[dict[int | str, dict[str, Any]]] = {
+    202: {"model": RenderAnswer, "description": "A worker draws the video; ask again."}
+}
+_FILES: Final = openapi.file_answer(
+    *MEDIA_TYPES.values(), MEDIA_TYPE, description="Upright, as large as the original."
 )
-def get_annotated(
+
+
+@router.head(_PATH, response_class=Response, include_in_schema=False)
+@router.get(_PATH, response_class=Response, responses=_FILES | _UNFINISHED | CONDITIONAL)
+async def get_annotated(
     job_id: UUID,
     asset_id: UUID,
+    request: Request,
     services: Given,
     tenant: Tenant,
     question: Annotated[AnnotatedQuestion, Query()],
-    accept: Annotated[str | None, Header(description="image/jpeg or image/png")] = None,
-    if_none_match: Annotated[str | None, Header()] = None,
+    wish: Wished,
+    accept: Annotated[str | None, Header(description="image/jpeg, image/png, video/mp4")] = None,
+    prefer: Prefer = None,
 ) -> Response:
-    """As large as the upright picture. 409 while, or because, there are no results."""
-    media_type = _media_type(question, accept)
+    """A picture of an image, or of a video with `at_seconds`; else the video as an MP4.
+
+    The MP4 is made when it is first asked for: 202 until it is there. 409 while, or because,
+    there are no results.
+    """
+    item = await run_in_threadpool(services.engine.jobs.item, job_id, asset_id, tenant)
+    if item.facts.kind is MediaKind.VIDEO and question.at_seconds is None:
+        require_whole(question, accept)
+        _require_results(item)
+        return await drawn_video(request, services, item, tenant=tenant, wish=wish, prefer=prefer)
+    media_type = picture_type(question, accept)
+    _require_results(item)
+    require_moment(item, question.at_seconds)
+    return await run_in_threadpool(
+        drawn_picture, services, item, question, tenant=tenant, wish=wish, media_type=media_type
+    )
+
+
+@router.post(_PATH, status_code=202, response_model=RenderAnswer, responses=_UNFINISHED)
+def draw_annotated(job_id: UUID, asset_id: UUID, services: Given, tenant: Tenant) -> Response:
+    """Have an annotated video made before it is needed, or again after that failed.
+
+    409 for an image and while there are no results.
+    """
     item = services.engine.jobs.item(job_id, asset_id, tenant)
     _require_results(item)
-    headers = _headers(item, question, media_type)
-    if if_none_match is not None and headers["ETag"] in if_none_match:
-        return Response(status_code=304, headers=headers)
-    picture = _drawn(services, item, question, tenant=tenant, media_type=media_type)
-    return Response(picture, headers=headers, media_type=media_type)
-
-
-def _media_type(question: AnnotatedQuestion, accept: str | None) -> str:
-    if question.format is not None:
-        return _MEDIA_TYPES[question.format]
-    return preferred(accept, tuple(_MEDIA_TYPES.values()))
+    return unfinished(ask_again(services, item, tenant), headers={})
 
 
 def _require_results(item: Item) -> None:
-    if item.error is not None:
+    if item.error is not None and item.state is not ItemState.PARTIAL:
         raise Conflict(f"this item has no results: {item.error.detail}")
-    if item.state is not ItemState.DONE:
+    if item.state not in (ItemState.DONE, ItemState.PARTIAL):
         raise Conflict(f"this item has no results yet: it is {item.state.value}")
-
-
-def _headers(item: Item, question: AnnotatedQuestion, media_type: str) -> dict[str, str]:
-    parts = (item.job_id, item.asset_id, item.provenance_digest, item.detections, media_type)
-    version = hashlib.sha256(f"{parts} {question!r}".encode()).hexdigest()[:32]
-    return {
-        **SAFE_HEADERS,
-        "ETag": f'"{version}"',
-        "Cache-Control": "private, no-cache",
-        "Vary": "Accept",
-    }
-
-
-def _drawn(
-    services: Services, item: Item, question: AnnotatedQuestion, *, tenant: str, media_type: str
-) -> bytes:
-    engine = services.engine
-    asset = engine.assets.get(item.asset_id, tenant)
-    chosen = DetectionFilter(tenant=tenant, job_id=item.job_id, asset_id=item.asset_id)
-    found = tuple(
-        engine.detections.stream(
-            chosen, include_masks=question.masks, include_keypoints=question.keypoints
-        )
-    )
-    overlay = Overlay(
-        as_detections(found),
-        draw_masks=question.masks,
-        draw_boxes=question.boxes,
-        draw_labels=question.labels,
-        draw_keypoints=question.keypoints,
-    )
-    source = engine.blobs.source(asset.blob_key)
-    return services.decoders.annotate(source, overlay, media_type=media_type)

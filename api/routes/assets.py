@@ -41,7 +41,7 @@ async def upload(
     question: Annotated[UploadQuestion, Query()],
     x_filename: Annotated[str | None, Header(description="For display only.")] = None,
 ) -> AssetAnswer:
-    """Store one image: the raw file as the body, or a form with one `file`.
+    """Store one image or video: the raw file as the body, or a form with one `file`.
 
     The type is found by content; `Content-Type` is only a hint. The same bytes again answer 200
     with the asset that is there.

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from api.schemas.base import PageAnswer, PageQuestion
-from api.schemas.jobs import ItemAnswer
+from api.schemas.items import ItemAnswer
 from api.services import Given, Tenant
 
 router = APIRouter(prefix="/v1", tags=["results"])

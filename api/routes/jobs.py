@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from api.routes.submit import POLL_SECONDS
+from api.job_answer import POLL_SECONDS
 from api.schemas.base import PageAnswer
 from api.schemas.jobs import JobAnswer, JobsQuestion
 from api.services import Given, Tenant

@@ -1,27 +1,25 @@
 """Jobs: in. Durable before the answer, and never a second one for the same key."""
 
-import time
 from contextlib import AsyncExitStack
-from typing import Annotated, Final
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import openapi
+from api.job_answer import job_answer
 from api.job_form import Submission, read_submission
 from api.routes.assets import keep
 from api.schemas.jobs import JobAnswer, JobQuestion
 from api.services import Given, Services, Tenant
-from api.waiting import preferred_seconds, wait_for_end
+from api.waiting import Prefer
 from vision.domain.job import Job
 from vision.engine.submit import JobRequest
 from vision.errors import BadMedia, FieldError, InvalidPipeline
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 
-POLL_SECONDS: Final = 1
-"""What a client is told to wait before it asks again."""
 IdempotencyKey = Annotated[
     str | None,
     Header(
@@ -30,10 +28,6 @@ IdempotencyKey = Annotated[
         description="With the same key and request, the same job comes back; with another "
         "request, 422.",
     ),
-]
-Prefer = Annotated[
-    str | None,
-    Header(description="`wait=N`: answer when the job ends, after N (at most 60) s if not before."),
 ]
 
 
@@ -61,25 +55,7 @@ async def submit(
         job = await run_in_threadpool(
             _submitted, services, submission, tenant=tenant, idempotency_key=idempotency_key
         )
-    seconds = preferred_seconds(prefer)
-    if seconds is not None:
-        response.headers["Preference-Applied"] = f"wait={seconds}"
-        job = await _ended(request, services, job, seconds=seconds)
-    return _answer(job, response)
-
-
-def _answer(job: Job, response: Response) -> JobAnswer:
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    if job.state.is_final:
-        response.status_code = 200
-    else:
-        response.headers["Retry-After"] = str(POLL_SECONDS)
-    return JobAnswer.of(job, now=time.time())
-
-
-async def _ended(request: Request, services: Services, job: Job, *, seconds: int) -> Job:
-    jobs = services.engine.jobs
-    return await wait_for_end(request, lambda: jobs.get(job.id, job.tenant), seconds=seconds)
+    return await job_answer(request, response, services, job=job, prefer=prefer)
 
 
 def _submitted(

@@ -5,25 +5,17 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Answer, Moment, PageQuestion, Question, Tag, Tags
+from api.schemas.base import Moment, PageQuestion, Question, Tag, Tags
+from api.schemas.media import MediaAnswer, media_fields
 from vision.domain.job import Asset
-from vision.domain.media import MediaKind
 
 
-class AssetAnswer(Answer):
-    """A stored file. Sizes are those of the upright picture."""
+class AssetAnswer(MediaAnswer):
+    """A stored file."""
 
     id: UUID
     sha256: str = Field(description="Of the bytes, hexadecimal.")
-    kind: MediaKind
-    media_type: str = Field(description="By content, not by name.", examples=["image/jpeg"])
     size_bytes: int
-    width: int
-    height: int
-    orientation: int = Field(description="EXIF orientation that was undone; 1 is upright.")
-    duration_seconds: float | None
-    average_fps: float | None
-    frame_count: int | None
     filename: str = Field(description="For display only.", examples=["yard.jpg"])
     tags: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -31,22 +23,14 @@ class AssetAnswer(Answer):
 
     @classmethod
     def of(cls, asset: Asset) -> Self:
-        facts = asset.facts
         return cls(
+            **media_fields(asset.facts),
             id=asset.id,
             sha256=asset.sha256,
-            kind=facts.kind,
-            media_type=facts.media_type,
             size_bytes=asset.size_bytes,
-            width=facts.size.width,
-            height=facts.size.height,
-            orientation=facts.orientation,
-            duration_seconds=facts.duration_seconds,
-            average_fps=facts.average_fps,
-            frame_count=facts.frame_count,
             filename=asset.filename,
             tags=asset.tags,
-            warnings=facts.warnings,
+            warnings=asset.facts.warnings,
             created_at=asset.created_at,
         )
 

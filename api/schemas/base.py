@@ -2,9 +2,11 @@
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Annotated, Final, Generic, TypeVar
+from typing import Annotated, Final, Generic, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+from vision.domain.job import ItemFailure
 
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -14,6 +16,17 @@ class Answer(BaseModel):
     """Something we say: every field is always there, null where there is nothing to say."""
 
     model_config = ConfigDict(frozen=True)
+
+
+class Failure(Answer):
+    """Why there are no results."""
+
+    code: str = Field(description="For programs; stable.", examples=["image_truncated"])
+    detail: str = Field(description="For people.")
+
+    @classmethod
+    def of(cls, failure: ItemFailure | None) -> Self | None:
+        return None if failure is None else cls(code=failure.code, detail=failure.detail)
 
 
 class Question(BaseModel):

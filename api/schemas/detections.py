@@ -2,16 +2,21 @@
 written without them, because there may be millions."""
 
 from dataclasses import replace
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
-from api.schemas.base import Answer, Line, Moment, PageQuestion, Question, Tag
-from vision.domain.stored import DetectionFilter, LabelCount
+from api.schemas.base import Answer, Line, Moment, PageQuestion, Tag
+from vision.domain.stored import DetectionFilter
 
+MAX_INTEGER: Final = 2**63 - 1
+"""The largest that a database holds."""
 Score = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(allow_inf_nan=False)]
+"""A place in a video. Its clock may begin below zero."""
+Label = Annotated[Line, Field(max_length=200)]
+TrackId = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
 def _split(value: object) -> object:
@@ -27,13 +32,13 @@ Include = Annotated[tuple[Extra, ...], BeforeValidator(_split)]
 class JobDetectionsQuestion(PageQuestion):
     """Which detections of one job."""
 
-    label: Annotated[Line, Field(max_length=200)] | None = None
+    label: Label | None = None
     min_score: Score | None = Field(
         None, description="Masks that no detector named have no score and don't pass."
     )
     asset_id: UUID | None = None
-    track_id: int | None = Field(None, ge=0)
-    frame_index: int | None = Field(None, ge=0)
+    track_id: TrackId | None = None
+    frame_index: int | None = Field(None, ge=0, le=MAX_INTEGER)
     from_seconds: Seconds | None = Field(None, description="Place in the video, inclusive.")
     to_seconds: Seconds | None = Field(None, description="Place in the video, exclusive.")
     include: Include = Field(
@@ -79,7 +84,7 @@ class Mask(Answer):
 
 
 class DetectionAnswer(Answer):
-    """One thing found in one picture."""
+    """One thing found in one picture, or in one frame of a video."""
 
     id: str
     job_id: UUID
@@ -100,25 +105,3 @@ class DetectionAnswer(Answer):
     keypoints: tuple[tuple[float, float, float], ...] | None = Field(
         None, description="There with include=keypoints: x, y in pixels, and the model's score."
     )
-
-
-class CountsQuestion(Question):
-    """How to sum up."""
-
-    group_by: Literal["label"] = "label"
-    bucket_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(
-        None, description="Of video time. Pictures have none: their bucket is null."
-    )
-
-
-class CountAnswer(Answer):
-    """One group of a job's detections."""
-
-    label: str
-    bucket_start_seconds: float | None = Field(None, description="Null for pictures.")
-    detections: int
-    items: int = Field(description="Items with at least one.")
-
-    @classmethod
-    def of(cls, count: LabelCount) -> Self:
-        return cls(label=count.label, detections=count.detections, items=count.items)

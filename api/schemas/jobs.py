@@ -1,4 +1,4 @@
-"""Jobs and their items as JSON."""
+"""Jobs as JSON."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Self
@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import Field, HttpUrl
 
-from api.schemas.base import Answer, Moment, PageQuestion, Question, Tag, Tags
-from vision.domain.job import Item, ItemFailure, Job
-from vision.domain.media import MediaKind
-from vision.domain.states import ItemState, JobState
+from api.schemas.base import Answer, Failure, Moment, PageQuestion, Question, Tag, Tags
+from api.schemas.progress import Progress
+from vision.domain.job import Job
+from vision.domain.states import JobState
 
 MAX_PRIORITY: Final = 100
 
@@ -40,45 +40,6 @@ class JobsQuestion(PageQuestion):
 
     state: JobState | None = None
     tag: Tag | None = None
-
-
-class Failure(Answer):
-    """Why there are no results."""
-
-    code: str = Field(description="For programs; stable.", examples=["image_truncated"])
-    detail: str = Field(description="For people.")
-
-    @classmethod
-    def of(cls, failure: ItemFailure | None) -> Self | None:
-        return None if failure is None else cls(code=failure.code, detail=failure.detail)
-
-
-class Progress(Answer):
-    """How far a job is."""
-
-    done: int = Field(description="Items that ended, with results or with an error.")
-    total: int
-    fraction: float
-    eta_seconds: float | None = Field(description="Null until the first item has ended.")
-
-    @classmethod
-    def of(cls, job: Job, *, now: float) -> Self:
-        ended = job.items_done + job.items_failed
-        return cls(
-            done=ended,
-            total=job.items_total,
-            fraction=ended / job.items_total if job.items_total else 1.0,
-            eta_seconds=_eta_seconds(job, ended, now=now),
-        )
-
-
-def _eta_seconds(job: Job, ended: int, *, now: float) -> float | None:
-    if job.state.is_final:
-        return 0.0
-    if job.started_at is None or not ended:
-        return None
-    elapsed = max(0.0, now - job.started_at)
-    return round(elapsed / ended * (job.items_total - ended), 3)
 
 
 class UsedModel(Answer):
@@ -153,50 +114,3 @@ def _asked_models(pipeline: Mapping[str, Any]) -> Iterator[UsedModel]:
     for stage, asked in pipeline.items():
         if "model" in asked:  # sample and track have none
             yield UsedModel(stage=stage, name=asked["model"], weights_sha256=None, parameters=None)
-
-
-class ItemAnswer(Answer):
-    """One asset in one job. The media facts are those of the upright picture."""
-
-    job_id: UUID
-    index: int = Field(description="Position in the job's list of assets, from 0.")
-    asset_id: UUID
-    filename: str
-    state: ItemState
-    error: Failure | None
-    detections: int
-    counts: Mapping[str, int] = Field(description="Detections per label.")
-    kind: MediaKind
-    media_type: str
-    width: int
-    height: int
-    orientation: int
-    duration_seconds: float | None
-    average_fps: float | None
-    frame_count: int | None
-    warnings: tuple[str, ...]
-    provenance: str | None = Field(description="Digest of one of the job's provenances.")
-
-    @classmethod
-    def of(cls, item: Item) -> Self:
-        facts = item.facts
-        return cls(
-            job_id=item.job_id,
-            index=item.index,
-            asset_id=item.asset_id,
-            filename=item.filename,
-            state=item.state,
-            error=Failure.of(item.error),
-            detections=item.detections,
-            counts=item.counts,
-            kind=facts.kind,
-            media_type=facts.media_type,
-            width=facts.size.width,
-            height=facts.size.height,
-            orientation=facts.orientation,
-            duration_seconds=facts.duration_seconds,
-            average_fps=facts.average_fps,
-            frame_count=facts.frame_count,
-            warnings=item.warnings,
-            provenance=item.provenance_digest,
-        )

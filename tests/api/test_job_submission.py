@@ -33,7 +33,8 @@ def test_a_json_job_is_queued(client: httpx.Client) -> None:
     assert answer.headers["location"] == f"/v1/jobs/{job['id']}"
     assert int(answer.headers["retry-after"]) >= 1
     assert job["state"] == "queued"
-    assert job["progress"] == {"done": 0, "total": 1, "fraction": 0.0, "eta_seconds": None}
+    progress = {name: value for name, value in job["progress"].items() if value is not None}
+    assert progress == {"done": 0, "total": 1, "fraction": 0.0}
     assert job["pipeline"]["detect"] == DETECT["detect"] | {"max_detections": 300}
     assert [model["name"] for model in job["models"]] == ["demo_maskrcnn"]
     assert (job["items_failed"], job["error"], job["started_at"]) == (0, None, None)
