@@ -15,6 +15,7 @@ from vision.storage.erasure import erase_asset
 from vision.storage.pages import Page, decode_cursor, encode_cursor, page_of
 from vision.storage.rows import asset_from, facts_to_json
 from vision.storage.tables import asset_tags, assets, doomed_blobs
+from vision.storage.video_tables import derived_blobs
 
 CURSOR = "assets"
 MAX_FILENAME = 255
@@ -83,13 +84,15 @@ class AssetStore:
         """
         with self._database.begin() as connection:
             found = _row(connection, asset_id, tenant, lock=True)
-            erase_asset(self._database, connection, asset_id)
+            derived = erase_asset(self._database, connection, asset_id)
             values = {"blob_key": found.blob_key, "doomed_at": self._database.now_sql}
             connection.execute(insert(doomed_blobs).values(values))
-        return (found.blob_key,)
+        return (found.blob_key, *derived)
 
     def doomed(self, *, limit: int = 100) -> tuple[str, ...]:
-        """Blob keys whose asset is erased and whose blob may still exist, longest first."""
+        """Blob keys that nothing refers to any more and whose blob may still exist, longest first:
+        of erased assets, and of crops and drawn videos that were replaced or whose job is gone.
+        """
         query = select(doomed_blobs.c.blob_key).order_by(doomed_blobs.c.doomed_at).limit(limit)
         with self._database.read() as connection:
             return tuple(connection.execute(query).scalars())
@@ -100,13 +103,15 @@ class AssetStore:
             connection.execute(delete(doomed_blobs).where(doomed_blobs.c.blob_key.in_(blob_keys)))
 
     def unreferenced(self, blob_keys: Sequence[str]) -> tuple[str, ...]:
-        """Those of the given keys that no asset refers to: uploads that never became one."""
+        """Those of the given keys that no asset and no result refers to: uploads that never became
+        one, results that were never committed.
+        """
         known: set[str] = set()
         with self._database.read() as connection:
             for start in range(0, len(blob_keys), KEYS_PER_QUERY):
                 some = blob_keys[start : start + KEYS_PER_QUERY]
-                query = select(assets.c.blob_key).where(assets.c.blob_key.in_(some))
-                known.update(connection.execute(query).scalars())
+                for key in (assets.c.blob_key, derived_blobs.c.blob_key):
+                    known.update(connection.execute(select(key).where(key.in_(some))).scalars())
         return tuple(key for key in blob_keys if key not in known)
 
     def _values(self, new: NewAsset, tags: Sequence[str]) -> dict[str, object]:

@@ -5,12 +5,13 @@ Claims lock units only, and skip those that another claim holds; they never wait
 
 import random
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select, update
 
 from vision.domain.job import Lease, WorkItem
-from vision.domain.states import ItemState, JobState, UnitState
+from vision.domain.states import ItemState, JobState, UnitKind, UnitState
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.keys import one_of
@@ -39,16 +40,17 @@ def claim(
     chosen = update(units).where(one_of(taken, is_unit)).values(leased).returning(units)
     # The database returns them in any order.
     rows = sorted(connection.execute(chosen).all(), key=lambda row: tuple(row[:3]))
-    open_jobs = _open_jobs(connection, {row.job_id for row in rows})
-    _cancel(connection, [row for row in rows if row.job_id not in open_jobs])
-    return _leases(connection, [row for row in rows if row.job_id in open_jobs], open_jobs) or None
+    wanting = _jobs_that_want(connection, rows)
+    _cancel(connection, [row for row in rows if row.job_id not in wanting])
+    return _leases(connection, [row for row in rows if row.job_id in wanting], wanting) or None
 
 
 def start_jobs(database: Database, leases: Sequence[Lease]) -> None:
     """Queued to running, after the claim: a claim that waited for a job's row while it holds units
     would wait in a circle with whoever holds the job and wants the units.
     """
-    waiting = jobs.c.id.in_({lease.job_id for lease in leases}) & (jobs.c.state == JobState.QUEUED)
+    started_by = {lease.job_id for lease in leases if lease.kind is not UnitKind.RENDER}
+    waiting = jobs.c.id.in_(started_by) & (jobs.c.state == JobState.QUEUED)
     query = select(jobs.c.id).where(waiting).order_by(jobs.c.id)
     with database.read() as connection:
         queued = connection.execute(query).scalars().all()
@@ -75,8 +77,7 @@ def _take(database: Database, connection: Connection, *, max_images: int) -> lis
         )
         first = _lock(connection, in_lane)
         if first:
-            room = max_images - first[0].span if first[0].fails == 0 else 0
-            return [*first, *_company(connection, in_lane, first[0], room=room)]
+            return [*first, *_company(connection, in_lane, first[0], max_images=max_images)]
     return []
 
 
@@ -103,21 +104,14 @@ def _lock(connection: Connection, condition: ColumnElement[bool]) -> list[AnyRow
 
 
 def _company(
-    connection: Connection, in_lane: ColumnElement[bool], first: AnyRow, *, room: int
+    connection: Connection, in_lane: ColumnElement[bool], first: AnyRow, *, max_images: int
 ) -> list[AnyRow]:
-    """Units of equal pipeline that never failed, together at most `room` images, locked."""
-    if room <= 0:
+    """Images of equal pipeline that never failed, with the first at most `max_images`, locked."""
+    room = max_images - first.span
+    if room <= 0 or first.fails or first.kind != UnitKind.IMAGES:
         return []
-    pipeline = select(jobs.c.pipeline_sha256).where(jobs.c.id == first.job_id).scalar_subquery()
-    near = select(units).where(in_lane).order_by(*IN_ORDER).limit(LOOKAHEAD).subquery()
-    query = (
-        select(near)
-        .join(jobs, jobs.c.id == near.c.job_id)
-        .where(jobs.c.pipeline_sha256 == pipeline, near.c.fails == 0)
-        .order_by(near.c.job_id, near.c.item, near.c.chunk)
-    )
     fitting = []
-    for row in connection.execute(query).all():
+    for row in connection.execute(_near(in_lane, first)).all():
         if row.span <= room and tuple(row[:3]) != tuple(first[:3]):
             fitting.append(row)
             room -= row.span
@@ -127,12 +121,32 @@ def _company(
     return list(connection.execute(locking.with_for_update(skip_locked=True)))
 
 
-def _open_jobs(connection: Connection, job_ids: set[UUID]) -> dict[UUID, AnyRow]:
-    """Those that are neither ended nor erased, by id."""
-    unfinished = select(jobs.c.id, jobs.c.pipeline, jobs.c.pipeline_sha256).where(
-        jobs.c.id.in_(job_ids), jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING))
+def _near(in_lane: ColumnElement[bool], first: AnyRow) -> Select[Any]:
+    """Units of images close behind, without the columns that only videos have."""
+    pipeline = select(jobs.c.pipeline_sha256).where(jobs.c.id == first.job_id).scalar_subquery()
+    columns = (*IN_ORDER, units.c.span, units.c.fails, units.c.kind)
+    near = select(*columns).where(in_lane).order_by(*IN_ORDER).limit(LOOKAHEAD).subquery()
+    return (
+        select(near)
+        .join(jobs, jobs.c.id == near.c.job_id)
+        .where(
+            jobs.c.pipeline_sha256 == pipeline,
+            near.c.fails == 0,
+            near.c.kind == UnitKind.IMAGES,
+        )
+        .order_by(near.c.job_id, near.c.item, near.c.chunk)
     )
-    return {row.id: row for row in connection.execute(unfinished)}
+
+
+def _jobs_that_want(connection: Connection, rows: Sequence[AnyRow]) -> dict[UUID, AnyRow]:
+    """By id, the jobs that have not ended; a video is drawn for ended ones too."""
+    job_ids = {row.job_id for row in rows}
+    query = select(jobs.c.id, jobs.c.pipeline, jobs.c.pipeline_sha256).where(
+        jobs.c.id.in_(job_ids), jobs.c.erasing.is_(False)
+    )
+    if rows[0].kind != UnitKind.RENDER:
+        query = query.where(jobs.c.state.in_((JobState.QUEUED, JobState.RUNNING)))
+    return {row.id: row for row in connection.execute(query)}
 
 
 def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
@@ -142,7 +156,7 @@ def _cancel(connection: Connection, rows: Sequence[AnyRow]) -> None:
 
 
 def _leases(
-    connection: Connection, rows: Sequence[AnyRow], open_jobs: dict[UUID, AnyRow]
+    connection: Connection, rows: Sequence[AnyRow], of_jobs: dict[UUID, AnyRow]
 ) -> tuple[Lease, ...]:
     work = _work_items(connection, rows)
     return tuple(
@@ -152,13 +166,16 @@ def _leases(
             chunk=row.chunk,
             attempt=row.attempt,
             fails=row.fails,
-            pipeline=open_jobs[row.job_id].pipeline,
-            pipeline_sha256=open_jobs[row.job_id].pipeline_sha256,
+            pipeline=of_jobs[row.job_id].pipeline,
+            pipeline_sha256=of_jobs[row.job_id].pipeline_sha256,
             items=tuple(
                 item
                 for job_id, item in work
                 if job_id == row.job_id and row.item <= item.index < row.item + row.span
             ),
+            kind=UnitKind(row.kind),
+            plan=row.plan,
+            tenant=row.tenant,
         )
         for row in rows
     )
@@ -170,9 +187,12 @@ def _work_items(connection: Connection, rows: Sequence[AnyRow]) -> list[tuple[UU
     query = (
         select(items.c.job_id, items.c.item, items.c.asset_id, assets.c.blob_key, assets.c.filename)
         .join(assets, assets.c.id == items.c.asset_id)
-        .where(one_of(rows, is_item_of), items.c.state == ItemState.PENDING)
+        .where(one_of(rows, is_item_of))
         .order_by(items.c.job_id, items.c.item)
     )
+    if rows[0].kind == UnitKind.IMAGES:
+        # Of a shard that runs again, those without an outcome; a video's unit is wanted as it is.
+        query = query.where(items.c.state == ItemState.PENDING)
     return [
         (row.job_id, WorkItem(row.item, row.asset_id, row.blob_key, row.filename))
         for row in connection.execute(query)

@@ -1,7 +1,8 @@
 """Detections to columns and rows back to detections: the one place that knows both forms."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
+from typing import TypeVar
 
 import numpy as np
 import orjson
@@ -12,11 +13,13 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize
 from vision.domain.mask import RleMask
 from vision.domain.stored import TIME_SHIFT, StoredDetection
+from vision.domain.video import FrameDetections
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.tables import DETECTION_BLOCK, detection_blocks, detections
 
+T = TypeVar("T")
 KEYPOINT_TYPE = np.dtype("<f4")
 _LOW_BITS = (1 << TIME_SHIFT) - 1
 
@@ -32,23 +35,62 @@ def insert_detections(
 
     Raises ValueError for boxes or scores that are not finite.
     """
-    count = sum(len(one) for one in found.values())
+    parts = list(found.values())
+    sizes = [len(one) for one in parts]
+    places: Columns = {
+        "item": _repeated(found, sizes),
+        "ord": list(chain.from_iterable(range(n) for n in sizes)),
+    }
+    _insert(database, connection, parts, places=places, same=same)
+
+
+def insert_frames(
+    database: Database,
+    connection: Connection,
+    frames: Sequence[FrameDetections],
+    *,
+    same: Mapping[str, object],
+) -> None:
+    """Of one chunk of a video, numbered through it; `same` has the item too. Raises as above."""
+    parts = [one.detections for one in frames]
+    sizes = [len(one) for one in parts]
+    places: Columns = {
+        "ord": range(sum(sizes)),
+        "frame_index": _repeated([one.frame_index for one in frames], sizes),
+        "pts_seconds": _repeated([one.pts_seconds for one in frames], sizes),
+    }
+    _insert(database, connection, parts, places=places, same=same)
+
+
+def _repeated(values: Iterable[T], sizes: Sequence[int]) -> list[T]:
+    """Each value as often as its part has rows."""
+    pairs = zip(values, sizes, strict=True)
+    return list(chain.from_iterable([value] * size for value, size in pairs))
+
+
+def _insert(
+    database: Database,
+    connection: Connection,
+    parts: Sequence[Detections],
+    *,
+    places: Columns,
+    same: Mapping[str, object],
+) -> None:
+    count = sum(len(one) for one in parts)
     if count:
         ids = _new_ids(database, connection, str(same["tenant"]), count)
         constant = {name: Same(value) for name, value in same.items()}
-        insert_columns(connection, detections, {**constant, "id": ids, **_columns(found)})
+        columns = {**constant, "id": ids, **places, **_columns(parts)}
+        insert_columns(connection, detections, columns)
 
 
-def _columns(found: Mapping[int, Detections]) -> Columns:
-    parts = list(found.values())
+def _columns(parts: Sequence[Detections]) -> Columns:
     sizes = [len(one) for one in parts]
     boxes = np.concatenate([one.boxes for one in parts])
     return {
-        "item": list(chain.from_iterable([i] * n for i, n in zip(found, sizes, strict=True))),
-        "ord": list(chain.from_iterable(range(n) for n in sizes)),
         "label": list(chain.from_iterable(one.labels for one in parts)),
         "class_id": np.concatenate([one.class_ids for one in parts]).tolist(),
-        **{name: _shortest(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))},
+        **{name: shortest_decimals(boxes[:, i]) for i, name in enumerate(("x1", "y1", "x2", "y2"))},
         **_numbers("score", sizes, [one.scores for one in parts]),
         **_numbers("predicted_iou", sizes, [one.predicted_iou for one in parts]),
         **_numbers("stability_score", sizes, [one.stability_scores for one in parts]),
@@ -121,10 +163,10 @@ def _numbers(
         np.full(size, np.nan, np.float32) if column is None else column for column, size in pairs
     ]
     missing = sum(size for column, size in pairs if column is None)
-    return {name: _shortest(np.concatenate(filled), missing=missing)}
+    return {name: shortest_decimals(np.concatenate(filled), missing=missing)}
 
 
-def _shortest(values: NDArray[np.float32], *, missing: int = 0) -> list[float | None]:
+def shortest_decimals(values: NDArray[np.float32], *, missing: int = 0) -> list[float | None]:
     """The shortest decimals that are these float32 numbers: 0.9, not 0.8999999761581421.
 
     As many as `missing` are NaN, and become None.

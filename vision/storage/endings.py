@@ -9,7 +9,7 @@ from vision.domain.job import ItemFailure
 from vision.domain.states import ItemState, JobState
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
-from vision.storage.tables import UNIT_OPEN, items, jobs, outbox, units
+from vision.storage.tables import UNIT_NOT_RENDER, UNIT_OPEN, items, jobs, outbox, units
 
 JOB_FINISHED = "job.finished"
 ALL_ITEMS_FAILED = "all_items_failed"
@@ -59,13 +59,16 @@ def end(
 
 def _has_open_units(connection: Connection, job: AnyRow) -> bool:
     mine = (units.c.tenant == job.tenant) & (units.c.job_id == job.id)
-    first = select(units.c.item).where(mine, UNIT_OPEN).limit(1)
+    first = select(units.c.item).where(mine, UNIT_OPEN, UNIT_NOT_RENDER).limit(1)
     return connection.execute(first).one_or_none() is not None
 
 
 def end_state(job: AnyRow) -> JobState:
     """By its counts; the job has at least one item."""
-    if job.items_failed == 0:
+    if job.items_done + job.items_failed < job.items_total:
+        # It was cancelled before, and opened again for what it had.
+        return JobState.CANCELLED
+    if job.items_failed == 0 and job.items_partial == 0:
         return JobState.SUCCEEDED
     return JobState.PARTIAL if job.items_done else JobState.FAILED
 

@@ -3,12 +3,13 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, delete, func, select, update
+from sqlalchemy import Connection, Table, delete, exists, select, tuple_, update
 
 from vision.domain.job import ItemFailure
 from vision.domain.states import ItemState, JobState
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
+from vision.storage.derived_blobs import doom_derived, of_item
 from vision.storage.endings import (
     end,
     end_error,
@@ -17,7 +18,6 @@ from vision.storage.endings import (
     finish_if_complete,
     lock_job,
 )
-from vision.storage.leases import is_item_of, is_unit
 from vision.storage.tables import (
     assets,
     detections,
@@ -29,24 +29,32 @@ from vision.storage.tables import (
     outbox,
     units,
 )
+from vision.storage.track_results import tracks_of
+from vision.storage.video_endings import NO_SHARE, SHARES
+from vision.storage.video_tables import chunk_frames, derived_blobs, tracks
 
 ASSETS_ERASED = ItemFailure("assets_erased", "all of its assets were erased")
-ITEMS_PER_DELETE = 500
-"""Detections of so many items go in one transaction: seconds, even of crowded pictures."""
+ROWS_PER_DELETE = 50_000
+"""So many detections go in one transaction: a second or so."""
+SUMS = ("frames_total", "frames_done", "seconds_total", "seconds_done")
 
-_COUNTER_OF = {ItemState.DONE: jobs.c.items_done, ItemState.FAILED: jobs.c.items_failed}
 
+def erase_asset(database: Database, connection: Connection, asset_id: UUID) -> tuple[str, ...]:
+    """The caller holds the asset's row, so that no new job can refer to it.
 
-def erase_asset(database: Database, connection: Connection, asset_id: UUID) -> None:
-    """The caller holds the asset's row, so that no new job can refer to it."""
+    Returns the keys of blobs that were made from it; they are listed as doomed.
+    """
+    doomed: tuple[str, ...] = ()
     query = select(items).where(items.c.asset_id == asset_id).order_by(items.c.job_id)
     for item in connection.execute(query).all():
         if lock_job(connection, item.job_id) is not None:
             # Read again: until the job was locked, a commit could change it.
             same = (items.c.job_id == item.job_id) & (items.c.item == item.item)
-            _erase_item(connection, connection.execute(select(items).where(same)).one())
+            found = connection.execute(select(items).where(same)).one()
+            doomed += _erase_item(database, connection, found)
             _settle(database, connection, item.job_id)
     connection.execute(delete(assets).where(assets.c.id == asset_id))
+    return doomed
 
 
 def hide_job(database: Database, connection: Connection, job_id: UUID) -> None:
@@ -56,6 +64,7 @@ def hide_job(database: Database, connection: Connection, job_id: UUID) -> None:
     # In the order in which a heartbeat takes several units, so that neither waits for the other.
     mine = select(units.c.item).where(units.c.job_id == job_id)
     connection.execute(mine.order_by(units.c.item, units.c.chunk).with_for_update())
+    doom_derived(database, connection, derived_blobs.c.job_id == job_id)
     for table in (units, items, job_counts, job_provenances, job_tags, outbox):
         connection.execute(delete(table).where(table.c.job_id == job_id))
     hidden = {"erasing": True, "idempotency_key": None, "state": JobState.CANCELLED}
@@ -65,26 +74,50 @@ def hide_job(database: Database, connection: Connection, job_id: UUID) -> None:
 
 def remove_job(database: Database, job_id: UUID) -> None:
     """The rest of a hidden job, in short transactions; safe to repeat and to interrupt."""
-    query = select(func.max(detections.c.item)).where(detections.c.job_id == job_id)
-    with database.read() as connection:
-        last = connection.execute(query).scalar_one()
-    for start in range(0, 0 if last is None else last + 1, ITEMS_PER_DELETE):
-        some = detections.c.item.between(start, start + ITEMS_PER_DELETE - 1)
+    while _remove_some(database, job_id):
+        pass
+    for table in (chunk_frames, tracks):
         with database.begin() as connection:
-            connection.execute(delete(detections).where(detections.c.job_id == job_id, some))
+            connection.execute(delete(table).where(table.c.job_id == job_id))
     with database.begin() as connection:
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
-def _erase_item(connection: Connection, item: AnyRow) -> None:
+def _remove_some(database: Database, job_id: UUID) -> bool:
+    """Whether detections may be left."""
+    mine = detections.c.job_id == job_id
+    key = (detections.c.item, detections.c.chunk, detections.c.ord)
+    with database.begin() as connection:
+        after = connection.execute(
+            select(*key).where(mine).order_by(*key).offset(ROWS_PER_DELETE).limit(1)
+        ).one_or_none()
+        some = mine if after is None else mine & (tuple_(*key) < tuple_(*after))
+        connection.execute(delete(detections).where(some))
+    return after is not None
+
+
+def _erase_item(database: Database, connection: Connection, item: AnyRow) -> tuple[str, ...]:
+    """The keys of blobs that were made from it."""
+    doomed = doom_derived(database, connection, of_item(item.job_id, item.item))
     connection.execute(delete(detections).where(_of_item(detections, item)))
+    if item.frames_total is not None:
+        low, high = tracks_of(item.item)
+        numbered = tracks.c.track_id.between(low, high)
+        connection.execute(delete(tracks).where(_of_item(tracks, item), numbered))
+        connection.execute(delete(chunk_frames).where(_of_item(chunk_frames, item)))
     connection.execute(delete(items).where(_of_item(items, item)))
     _forget_counts(connection, item)
-    _shrink_unit(connection, item)
-    changed = {"items_total": jobs.c.items_total - 1}
-    counter = _COUNTER_OF.get(ItemState(item.state))
-    if counter is not None:
-        changed[counter.name] = counter - 1
+    _shrink_units(connection, item)
+    _shrink_job(connection, item)
+    return doomed
+
+
+def _shrink_job(connection: Connection, item: AnyRow) -> None:
+    share = SHARES.get(ItemState(item.state), NO_SHARE)
+    counters = {name: jobs.c[name] - less for name, less in share._asdict().items()}
+    changed = {"items_total": jobs.c.items_total - 1, **counters}
+    if item.frames_total is not None:
+        changed |= {name: jobs.c[name] - getattr(item, name) for name in SUMS}
     connection.execute(update(jobs).where(jobs.c.id == item.job_id).values(changed))
 
 
@@ -104,14 +137,24 @@ def _forget_counts(connection: Connection, item: AnyRow) -> None:
     connection.execute(delete(job_counts).where(mine, job_counts.c.item_count <= 0))
 
 
-def _shrink_unit(connection: Connection, item: AnyRow) -> None:
+def _shrink_units(connection: Connection, item: AnyRow) -> None:
     """A unit covers the items in its range that exist; with none left it goes as well."""
-    covers = units.c.item + units.c.span > item.item
-    mine = (units.c.job_id == item.job_id) & (units.c.item <= item.item) & covers
-    for unit in connection.execute(select(units).where(mine).with_for_update()).all():
-        left = connection.execute(select(items.c.item).where(is_item_of(unit)).limit(1))
-        if left.one_or_none() is None:
-            connection.execute(delete(units).where(is_unit(unit)))
+    mine = (units.c.job_id == item.job_id) & _covers(item)
+    locking = select(units.c.item).where(mine).order_by(units.c.item, units.c.chunk)
+    connection.execute(locking.with_for_update())
+    left = exists().where(
+        items.c.job_id == units.c.job_id,
+        items.c.item >= units.c.item,
+        items.c.item < units.c.item + units.c.span,
+    )
+    connection.execute(delete(units).where(mine, ~left))
+
+
+def _covers(item: AnyRow) -> Any:
+    """Of a unit: a video's are about it alone, and may be many."""
+    if item.frames_total is not None:
+        return units.c.item == item.item
+    return (units.c.item <= item.item) & (units.c.item + units.c.span > item.item)
 
 
 def _settle(database: Database, connection: Connection, job_id: UUID) -> None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, select, update
 
 from vision.domain.job import ItemFailure
-from vision.domain.states import ItemState, JobState, UnitState
+from vision.domain.states import ItemState, UnitKind, UnitState
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.endings import error_columns
-from vision.storage.leases import is_item_of, is_unit, leave
+from vision.storage.leases import is_item_of, is_unit, is_unwanted, leave
 from vision.storage.tables import items, jobs, units
+from vision.storage.video_endings import video_unit_closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,25 +38,40 @@ def fail_unit(
     patience: Patience | None,
 ) -> None:
     """To failed without patience; else to ready, to single-image units, or to quarantined."""
-    if job.state == JobState.CANCELLED:
+    if is_unwanted(job, unit):
         leave(connection, unit, UnitState.CANCELLED)
         return
     if patience is None:
-        _give_up(connection, unit, UnitState.FAILED, failure)
+        _give_up(database, connection, unit, state=UnitState.FAILED, failure=failure)
         return
     pause = patience.pause_seconds(unit.fails + 1)
     indexes = _item_indexes(connection, unit)
     if len(indexes) > 1:
         _split(database, connection, unit, indexes=indexes, pause_seconds=pause)
     elif unit.fails + 1 >= patience.max_fails:
-        _give_up(connection, unit, UnitState.QUARANTINED, failure)
+        _give_up(database, connection, unit, state=UnitState.QUARANTINED, failure=failure)
     else:
         later = {"fails": unit.fails + 1, "not_before": database.now_sql + pause}
         leave(connection, unit, UnitState.READY, **later, **error_columns(failure))
 
 
-def _give_up(connection: Connection, unit: AnyRow, state: UnitState, failure: ItemFailure) -> None:
+def _give_up(
+    database: Database,
+    connection: Connection,
+    unit: AnyRow,
+    *,
+    state: UnitState,
+    failure: ItemFailure,
+) -> None:
+    """Of a video only what can't do without this unit is lost with it."""
     leave(connection, unit, state, fails=unit.fails + 1, **error_columns(failure))
+    if unit.kind in (UnitKind.IMAGES, UnitKind.PROBE):
+        _fail_items(connection, unit, failure)
+    else:
+        video_unit_closed(database, connection, unit)
+
+
+def _fail_items(connection: Connection, unit: AnyRow, failure: ItemFailure) -> None:
     pending = is_item_of(unit) & (items.c.state == ItemState.PENDING)
     failed = {"state": ItemState.FAILED, **error_columns(failure)}
     count = connection.execute(update(items).where(pending).values(failed)).rowcount

@@ -1,7 +1,7 @@
 """Jobs and their items: submit, look, cancel, retry, delete."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,12 +9,14 @@ from sqlalchemy import Connection, Select, TextClause, func, select
 
 from vision.domain.job import DEFAULT_TENANT, Item, Job, NewJob
 from vision.domain.states import JobState
-from vision.domain.stored import QueueSummary
+from vision.domain.stored import QueueSummary, RenderState
 from vision.errors import NotFound
-from vision.storage import erasure, job_changes, submission
+from vision.storage import erasure, job_changes, retracking, submission
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
+from vision.storage.endings import lock_job
 from vision.storage.pages import Page, decode_cursor, encode_cursor, page_of
+from vision.storage.renders import render_state, request_render
 from vision.storage.rows import item_from, job_from
 from vision.storage.tables import (
     JOB_ERASING,
@@ -29,6 +31,7 @@ from vision.storage.tables import (
     provenances,
     units,
 )
+from vision.storage.video_progress import chunks_in_work, item_progress, job_progress
 
 JOB_CURSOR = "jobs"
 ITEM_CURSOR = "items"
@@ -77,10 +80,11 @@ class JobStore:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(key.desc()).limit(limit + 1)).all()
             used = _provenances(connection, [row.id for row in rows])
+            videos = job_progress(connection, rows)
         return page_of(
             rows,
             limit,
-            item=lambda row: job_from(row, used[row.id]),
+            item=lambda row: job_from(row, used[row.id], videos.get(row.id)),
             cursor=lambda row: encode_cursor(JOB_CURSOR, row.id),
         )
 
@@ -92,21 +96,18 @@ class JobStore:
         if cursor is not None:
             query = query.where(items.c.item > decode_cursor(cursor, ITEM_CURSOR, (int,))[0])
         with self._database.read() as connection:
-            _require_job(connection, job_id, tenant)
+            job = _require_job(connection, job_id, tenant)
             rows = connection.execute(query.order_by(items.c.item).limit(limit + 1)).all()
+            read = _item_reader(connection, job)
         return page_of(
-            rows, limit, item=item_from, cursor=lambda row: encode_cursor(ITEM_CURSOR, row.item)
+            rows, limit, item=read, cursor=lambda row: encode_cursor(ITEM_CURSOR, row.item)
         )
 
     def item(self, job_id: UUID, asset_id: UUID, tenant: str = DEFAULT_TENANT) -> Item:
         """Raises NotFound."""
-        query = _items(job_id).where(items.c.asset_id == asset_id)
         with self._database.read() as connection:
-            _require_job(connection, job_id, tenant)
-            row = connection.execute(query).one_or_none()
-        if row is None:
-            raise NotFound(f"no asset {asset_id} in job {job_id}")
-        return item_from(row)
+            job = _require_job(connection, job_id, tenant)
+            return _item_reader(connection, job)(_item_row(connection, job_id, asset_id))
 
     def cancel(self, job_id: UUID, tenant: str = DEFAULT_TENANT) -> Job:
         """Cancelled from this moment: what was committed stays, nothing is added any more.
@@ -127,6 +128,56 @@ class JobStore:
             _require_job(connection, job_id, tenant)
             job_changes.retry(self._database, connection, job_id)
             return _job(connection, job_id, tenant)
+
+    def retrack(
+        self,
+        job_id: UUID,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        pipeline: Mapping[str, object],
+        pipeline_sha256: str,
+    ) -> Job:
+        """Follows the objects of an ended job's videos again; no model runs.
+
+        `pipeline` is the job's with another `track`. The tracks that there are stay until new ones
+        take their place; drawn videos go. Raises NotFound, Conflict for a job that has not ended or
+        in whose videos nothing was found.
+        """
+        with self._database.begin() as connection:
+            _require_job(connection, job_id, tenant)
+            changed = {"pipeline": dict(pipeline), "pipeline_sha256": pipeline_sha256}
+            retracking.retrack(self._database, connection, job_id, changed=changed)
+            return _job(connection, job_id, tenant)
+
+    def render(
+        self, job_id: UUID, asset_id: UUID, tenant: str = DEFAULT_TENANT
+    ) -> RenderState | None:
+        """Of a video's annotated copy; None when nobody asked for it since its results changed.
+
+        Raises NotFound.
+        """
+        with self._database.read() as connection:
+            _require_job(connection, job_id, tenant)
+            item = _item_row(connection, job_id, asset_id)
+            return render_state(connection, job_id, item.item)
+
+    def request_render(
+        self, job_id: UUID, asset_id: UUID, tenant: str = DEFAULT_TENANT
+    ) -> RenderState:
+        """The same; it is drawn by a worker unless it is there. One that gave up is tried again.
+
+        Raises NotFound, Conflict for an image and for a video without results.
+        """
+        with self._database.begin() as connection:
+            _require_job(connection, job_id, tenant)
+            job = lock_job(connection, job_id)
+            if job is None:
+                raise NotFound(f"no job {job_id}")
+            item = _item_row(connection, job_id, asset_id)
+            request_render(self._database, connection, job, item)
+            state = render_state(connection, job_id, item.item)
+        assert state is not None
+        return state
 
     def delete(self, job_id: UUID, tenant: str = DEFAULT_TENANT) -> None:
         """Erases the job and its results; a running one stops. Raises NotFound.
@@ -172,7 +223,8 @@ def _tagged_jobs(tenant: str, tag: str) -> Select[Any]:
 
 def _job(connection: Connection, job_id: UUID, tenant: str) -> Job:
     row = _require_job(connection, job_id, tenant)
-    return job_from(row, _provenances(connection, [job_id])[job_id])
+    video = job_progress(connection, [row]).get(job_id)
+    return job_from(row, _provenances(connection, [job_id])[job_id], video)
 
 
 def _require_job(connection: Connection, job_id: UUID, tenant: str) -> AnyRow:
@@ -203,6 +255,23 @@ def _items(job_id: UUID) -> Select[Any]:
         .join(assets, assets.c.id == items.c.asset_id)
         .outerjoin(provenances, provenances.c.id == items.c.provenance_id)
         .where(items.c.job_id == job_id)
+    )
+
+
+def _item_row(connection: Connection, job_id: UUID, asset_id: UUID) -> AnyRow:
+    query = _items(job_id).where(items.c.asset_id == asset_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"no asset {asset_id} in job {job_id}")
+    return row
+
+
+def _item_reader(connection: Connection, job: AnyRow) -> Callable[[AnyRow], Item]:
+    """For rows of items of that job."""
+    has_videos = job.frames_total is not None
+    in_work = chunks_in_work(connection, [job]) if has_videos else {}
+    return lambda row: item_from(
+        row, None if row.frames_total is None else item_progress(row, in_work)
     )
 
 

@@ -3,12 +3,12 @@
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vision.domain.job import Lease
-from vision.domain.states import UnitState
+from vision.domain.states import JobState, UnitKind, UnitState
 from vision.storage.columns import AnyRow
 from vision.storage.tables import items, units
 
 # What a unit loses when it leaves the state leased.
-NO_LEASE: dict[str, None] = {"lease_owner": None, "lease_until": None}
+NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None, "frames_done": 0}
 
 
 def is_unit(unit: Lease | AnyRow) -> ColumnElement[bool]:
@@ -28,6 +28,11 @@ def is_done(connection: Connection, lease: Lease) -> bool:
     return connection.execute(select(units.c.item).where(done)).one_or_none() is not None
 
 
+def is_unwanted(job: AnyRow, unit: AnyRow) -> bool:
+    """Whether its job was cancelled; drawing what was found until then is still wanted."""
+    return bool(job.state == JobState.CANCELLED and unit.kind != UnitKind.RENDER)
+
+
 def is_item_of(unit: AnyRow) -> ColumnElement[bool]:
     """Items of a unit, from its job_id, item and span."""
     return and_(
@@ -35,6 +40,11 @@ def is_item_of(unit: AnyRow) -> ColumnElement[bool]:
         items.c.item >= unit.item,
         items.c.item < unit.item + unit.span,
     )
+
+
+def is_of_same_item(unit: Lease | AnyRow) -> ColumnElement[bool]:
+    """Units of the same video."""
+    return and_(units.c.job_id == unit.job_id, units.c.item == unit.item)
 
 
 def lock_unit(connection: Connection, condition: ColumnElement[bool]) -> AnyRow | None:

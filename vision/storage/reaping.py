@@ -11,7 +11,7 @@ from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
 from vision.storage.failures import Patience, fail_unit
 from vision.storage.leases import is_unit, lock_unit
-from vision.storage.tables import JOB_OPEN, UNIT_LEASED, UNIT_OPEN, jobs, units
+from vision.storage.tables import JOB_OPEN, UNIT_LEASED, UNIT_NOT_RENDER, UNIT_OPEN, jobs, units
 
 WORKER_LOST = ItemFailure("worker_lost", "the worker that had it stopped without a word")
 BATCH = 200
@@ -40,7 +40,7 @@ def expire_owner(database: Database, owner_prefix: str) -> int:
 def finish_stale_jobs(database: Database) -> int:
     """Every commit and failure ends its job itself; this finds what nobody ended."""
     open_unit = exists().where(
-        units.c.tenant == jobs.c.tenant, units.c.job_id == jobs.c.id, UNIT_OPEN
+        units.c.tenant == jobs.c.tenant, units.c.job_id == jobs.c.id, UNIT_OPEN, UNIT_NOT_RENDER
     )
     stale = select(jobs.c.id).where(JOB_OPEN, ~open_unit).limit(BATCH)
     with database.read() as connection:

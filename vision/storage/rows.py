@@ -4,10 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vision.domain.image import ImageSize
-from vision.domain.job import Asset, Item, ItemFailure, Job
+from vision.domain.job import Asset, Item, ItemFailure, Job, VideoProgress
 from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.states import ItemState, JobState
 from vision.storage.columns import AnyRow
+
+VIDEO_FACTS = ("real_fps", "start_seconds", "container", "codec", "rotation")
+"""Written for videos only."""
 
 
 def facts_to_json(facts: MediaFacts) -> dict[str, object]:
@@ -21,7 +24,12 @@ def facts_to_json(facts: MediaFacts) -> dict[str, object]:
         "duration_seconds": facts.duration_seconds,
         "average_fps": facts.average_fps,
         "frame_count": facts.frame_count,
+        **({} if facts.kind is MediaKind.IMAGE else _video_facts_to_json(facts)),
     }
+
+
+def _video_facts_to_json(facts: MediaFacts) -> dict[str, object]:
+    return {name: getattr(facts, name) for name in VIDEO_FACTS}
 
 
 def facts_from_json(document: Mapping[str, Any]) -> MediaFacts:
@@ -34,6 +42,7 @@ def facts_from_json(document: Mapping[str, Any]) -> MediaFacts:
         duration_seconds=document["duration_seconds"],
         average_fps=document["average_fps"],
         frame_count=document["frame_count"],
+        **{name: document[name] for name in VIDEO_FACTS if name in document},
     )
 
 
@@ -56,7 +65,9 @@ def asset_from(row: AnyRow) -> Asset:
     )
 
 
-def job_from(row: AnyRow, provenances: Sequence[Mapping[str, object]]) -> Job:
+def job_from(
+    row: AnyRow, provenances: Sequence[Mapping[str, object]], video: VideoProgress | None
+) -> Job:
     """From all columns of jobs, and `Provenance.to_json` with its digest for each run."""
     return Job(
         id=row.id,
@@ -74,10 +85,11 @@ def job_from(row: AnyRow, provenances: Sequence[Mapping[str, object]]) -> Job:
         finished_at=row.finished_at,
         error=failure_from(row),
         provenances=tuple(provenances),
+        video=video,
     )
 
 
-def item_from(row: AnyRow) -> Item:
+def item_from(row: AnyRow, video: VideoProgress | None) -> Item:
     """From all columns of items, with the asset's filename and the provenance's digest."""
     facts = facts_from_json(row.facts)
     return Item(
@@ -90,8 +102,11 @@ def item_from(row: AnyRow) -> Item:
         detections=row.detections,
         counts=row.counts,
         facts=facts,
-        warnings=facts.warnings,
+        warnings=facts.warnings + tuple(row.warnings or ()),
         provenance_digest=row.digest,
+        video=video,
+        frames_declared=row.frames_declared,
+        track_parameters=row.track_parameters,
     )
 
 

@@ -1,14 +1,16 @@
 """A job enters: one transaction writes job, items and units, or nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, func, insert, select
 from uuid6 import uuid7
 
 from vision.domain.job import NewJob
-from vision.domain.states import ItemState, JobState, UnitState
+from vision.domain.media import MediaKind
+from vision.domain.states import ItemState, JobState, UnitKind, UnitState
 from vision.errors import FieldError, IdempotencyKeyReused, InvalidRequest, NotFound, TooBusy
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
@@ -20,9 +22,20 @@ FRESH = {
     "state": JobState.QUEUED,
     "items_done": 0,
     "items_failed": 0,
+    "items_partial": 0,
     "run": 1,
     "erasing": False,
 }
+
+UNPROBED = {"frames_total": 0, "frames_done": 0, "seconds_total": 0.0, "seconds_done": 0.0}
+
+
+class Share(NamedTuple):
+    """What becomes one unit."""
+
+    first: int
+    span: int
+    kind: UnitKind
 
 
 def submit(
@@ -37,13 +50,30 @@ def submit(
     if not asset_ids:
         problem = FieldError("asset_ids", "name at least one asset")
         raise InvalidRequest("a job needs assets", [problem])
-    firsts = range(0, len(asset_ids), new.items_per_unit)
-    _require_room(connection, new.tenant, len(firsts), max_open_units=max_open_units)
-    facts = _facts(connection, new.tenant, asset_ids)
-    job_id = _insert_job(database, connection, new, items_total=len(asset_ids))
-    _insert_items(connection, job_id, asset_ids, [facts[one] for one in asset_ids])
-    _insert_units(connection, job_id, new, firsts=firsts, items_total=len(asset_ids))
+    found = _facts(connection, new.tenant, asset_ids)
+    facts = [found[one] for one in asset_ids]
+    are_videos = [one["kind"] == MediaKind.VIDEO for one in facts]
+    shares = share_out(are_videos, new.items_per_unit)
+    _require_room(connection, new.tenant, len(shares), max_open_units=max_open_units)
+    job_id = _insert_job(
+        database, connection, new, items_total=len(asset_ids), has_videos=any(are_videos)
+    )
+    _insert_items(connection, job_id, asset_ids, facts=facts, are_videos=are_videos)
+    _insert_units(connection, job_id, new, shares=shares)
     return job_id, True
+
+
+def share_out(are_videos: Sequence[bool], items_per_unit: int) -> list[Share]:
+    """Runs of images in shards of up to `items_per_unit`; each video by itself."""
+    shares: list[Share] = []
+    first = 0
+    for is_video, run in groupby(are_videos):
+        after = first + sum(1 for _ in run)
+        step = 1 if is_video else items_per_unit
+        kind = UnitKind.PROBE if is_video else UnitKind.IMAGES
+        shares += [Share(one, min(step, after - one), kind) for one in range(first, after, step)]
+        first = after
+    return shares
 
 
 def _lock_tenant(database: Database, connection: Connection, tenant: str) -> None:
@@ -102,12 +132,19 @@ def _facts(connection: Connection, tenant: str, asset_ids: Sequence[UUID]) -> di
 
 
 def _insert_job(
-    database: Database, connection: Connection, new: NewJob, *, items_total: int
+    database: Database,
+    connection: Connection,
+    new: NewJob,
+    *,
+    items_total: int,
+    has_videos: bool,
 ) -> UUID:
     job_id: UUID = uuid7()
     tags = tuple(dict.fromkeys(new.tags))
     started = {"id": job_id, "tags": list(tags), "items_total": items_total}
     values = {"created_at": database.now_sql, **started, **_asked(new), **FRESH}
+    if has_videos:
+        values |= UNPROBED
     connection.execute(insert(jobs).values(values))
     tagged: Columns = {"tenant": Same(new.tenant), "job_id": Same(job_id), "tag": tags}
     insert_columns(connection, job_tags, tagged)
@@ -127,7 +164,12 @@ def _asked(new: NewJob) -> dict[str, object]:
 
 
 def _insert_items(
-    connection: Connection, job_id: UUID, asset_ids: Sequence[UUID], facts: Sequence[object]
+    connection: Connection,
+    job_id: UUID,
+    asset_ids: Sequence[UUID],
+    *,
+    facts: Sequence[object],
+    are_videos: Sequence[bool],
 ) -> None:
     columns: Columns = {
         "job_id": Same(job_id),
@@ -137,21 +179,23 @@ def _insert_items(
         "facts": facts,
         "detections": Same(0),
         "counts": Same({}),
+        **{name: [zero if one else None for one in are_videos] for name, zero in UNPROBED.items()},
     }
     insert_columns(connection, items, columns)
 
 
 def _insert_units(
-    connection: Connection, job_id: UUID, new: NewJob, *, firsts: range, items_total: int
+    connection: Connection, job_id: UUID, new: NewJob, *, shares: Sequence[Share]
 ) -> None:
     created_at = connection.execute(
         select(jobs.c.created_at).where(jobs.c.id == job_id)
     ).scalar_one()
     columns: Columns = {
         "job_id": Same(job_id),
-        "item": firsts,
+        "item": [share.first for share in shares],
         "chunk": Same(0),
-        "span": [min(firsts.step, items_total - first) for first in firsts],
+        "span": [share.span for share in shares],
+        "kind": [share.kind.value for share in shares],
         "tenant": Same(new.tenant),
         "priority": Same(new.priority),
         "state": Same(UnitState.READY.value),

@@ -26,7 +26,8 @@ from sqlalchemy.types import Double
 
 from vision.domain.states import ItemState, JobState, UnitKind, UnitState
 from vision.storage.columns import Identifier, Json
-from vision.storage.schema import metadata, partial_index
+from vision.storage.schema import metadata as metadata
+from vision.storage.schema import partial_index
 
 DETECTION_BLOCK = 1024
 detection_blocks = Sequence("detection_blocks", metadata=metadata)
@@ -181,7 +182,7 @@ UNIT_READY = text("units.state = 'ready'")
 UNIT_LEASED = text("units.state = 'leased'")
 UNIT_OPEN = text("units.state in ('waiting', 'ready', 'leased')")
 UNIT_QUARANTINED = text("units.state = 'quarantined'")
-UNIT_IS_RENDER = text(f"units.kind = '{UnitKind.RENDER}'")
+UNIT_NOT_RENDER = text(f"units.kind <> '{UnitKind.RENDER}'")
 ITEM_IN_WORK = text("items.state = 'pending' and items.frames_total > 0")
 VIDEO_ROW = text("detections.pts_seconds is not null")
 JOB_OPEN = text("jobs.finished_at is null")

@@ -1,12 +1,13 @@
 """Units of work: claim, heartbeat, commit, release, fail, reap. The row is the queue."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from sqlalchemy import Connection, func, select, update
 
-from vision.domain.job import ItemFailure, Lease, UnitResult
-from vision.domain.states import JobState, UnitState
+from vision.domain.job import ItemFailure, Lease, WorkResult
+from vision.domain.states import JobState, UnitKind, UnitState
 from vision.domain.stored import Heartbeat, UnitKey
 from vision.storage import claims
 from vision.storage.claims import claim
@@ -14,12 +15,13 @@ from vision.storage.commits import commit
 from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
 from vision.storage.failures import Patience, fail_unit
-from vision.storage.leases import is_done, is_held, leave, lock_unit
+from vision.storage.leases import is_done, is_held, is_unwanted, leave, lock_unit
 from vision.storage.reaping import expire_owner, finish_stale_jobs, reap
 from vision.storage.tables import UNIT_READY, jobs, units
 
 MAX_FAILS = 3
 BACKOFF_SECONDS = 2.0
+NOTHING_DONE: Mapping[UnitKey, int] = MappingProxyType({})
 
 
 class UnitStore:
@@ -42,8 +44,8 @@ class UnitStore:
 
         Highest priority first; within it the tenant with the fewest leased units; within that the
         oldest job. Together at most `max_images` images, but never less than one unit. A unit that
-        failed before comes alone. Without `starts_jobs` their jobs are still queued: the caller
-        calls that soon, when nobody waits for it.
+        failed before comes alone, and so does one of a video. Without `starts_jobs` their jobs are
+        still queued: the caller calls that soon, when nobody waits for it.
         """
         leases: tuple[Lease, ...] | None = None
         while leases is None:
@@ -63,29 +65,43 @@ class UnitStore:
         """Their jobs are running from now on, if they were queued until now."""
         claims.start_jobs(self._database, leases)
 
-    def heartbeat(self, leases: Sequence[Lease], *, lease_seconds: float) -> Heartbeat:
+    def heartbeat(
+        self,
+        leases: Sequence[Lease],
+        *,
+        lease_seconds: float,
+        frames_done: Mapping[UnitKey, int] = NOTHING_DONE,
+    ) -> Heartbeat:
         """Prolongs the leases that still hold and says which were lost.
 
-        One that has just been committed is not lost: a beat and a commit may cross.
+        `frames_done` is how far units about frames are, of `frames` in their plan. One that has
+        just been committed is not lost: a beat and a commit may cross.
         """
         until = {"lease_until": self._database.now_sql + lease_seconds}
         lost: set[UnitKey] = set()
         with self._database.begin() as connection:
             for lease in sorted(leases, key=UnitKey.of):
-                prolonged = update(units).where(is_held(lease)).values(until)
+                done = frames_done.get(UnitKey.of(lease))
+                values = until if done is None else {**until, "frames_done": done}
+                prolonged = update(units).where(is_held(lease)).values(values)
                 if connection.execute(prolonged).rowcount == 0 and not is_done(connection, lease):
                     lost.add(UnitKey.of(lease))
             stopped = _cancelled(connection, {lease.job_id for lease in leases})
-        cancelled = {UnitKey.of(lease) for lease in leases if lease.job_id in stopped}
+        cancelled = {
+            UnitKey.of(lease)
+            for lease in leases
+            if lease.job_id in stopped and lease.kind is not UnitKind.RENDER
+        }
         return Heartbeat(lost=frozenset(lost - cancelled), cancelled=frozenset(cancelled))
 
-    def commit(self, result: UnitResult) -> bool:
+    def commit(self, result: WorkResult) -> bool:
         """Stores everything that came of a lease, in one transaction; False when fenced.
 
         Fenced: the lease went to somebody else, or its job was cancelled or deleted. Results of
-        items whose asset was erased meanwhile are dropped. Raises ValueError when the items are not
-        the lease's, StorageUnavailable when it may or may not have been stored: the caller commits
-        again, and a second commit of a stored result is answered True.
+        items whose asset was erased meanwhile are dropped. Raises ValueError when the result isn't
+        one for the lease, StorageUnavailable when it may or may not have been stored: the caller
+        commits again, and a second commit of a stored result is answered True. A blob of a fenced
+        result is left to the sweep of orphans.
         """
         with self._database.begin() as connection:
             return commit(self._database, connection, result)
@@ -97,8 +113,7 @@ class UnitStore:
             unit = None if job is None else lock_unit(connection, is_held(lease))
             if job is None or unit is None:
                 return
-            is_cancelled = job.state == JobState.CANCELLED
-            state = UnitState.CANCELLED if is_cancelled else UnitState.READY
+            state = UnitState.CANCELLED if is_unwanted(job, unit) else UnitState.READY
             leave(connection, unit, state, not_before=self._database.now_sql)
 
     def fail(

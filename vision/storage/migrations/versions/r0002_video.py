@@ -1,5 +1,7 @@
 """Recorded video: kinds of units, progress in frames, tracks, analysed frames, derived blobs."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -50,7 +52,7 @@ def _is_postgresql() -> bool:
     return op.get_bind().dialect.name == "postgresql"
 
 
-def _job_columns() -> list[sa.Column]:
+def _job_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("items_partial", sa.Integer(), nullable=False, server_default="0"),
         sa.Column("frames_total", sa.BigInteger()),
@@ -60,7 +62,7 @@ def _job_columns() -> list[sa.Column]:
     ]
 
 
-def _unit_columns() -> list[sa.Column]:
+def _unit_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("kind", sa.Text(), nullable=False, server_default="images"),
         sa.Column("plan", Json),
@@ -71,7 +73,7 @@ def _unit_columns() -> list[sa.Column]:
     ]
 
 
-def _item_columns() -> list[sa.Column]:
+def _item_columns() -> list[sa.Column[Any]]:
     return [
         sa.Column("frames_total", sa.Integer()),
         sa.Column("frames_done", sa.Integer()),
