@@ -171,7 +171,7 @@ class TrackStage(_Stage):
     track_activation_threshold: Unit | None = None
     """The least score that begins a track."""
     minimum_consecutive_frames: int | None = Field(default=None, ge=1, le=1000)
-    """Seen in so many analysed frames running, or it is no track."""
+    """Seen in so many analysed frames running, and in two at least, or it is no track."""
     minimum_iou_threshold: Unit | None = None
     """The least overlap of where a track should be and a detection that continues it."""
     high_conf_det_threshold: Unit | None = None
