@@ -2,6 +2,7 @@
 
 import pytest
 from storage_service import Service
+from video_service import VideoService
 
 from vision.storage.database import Database
 
@@ -9,3 +10,8 @@ from vision.storage.database import Database
 @pytest.fixture
 def service(database: Database) -> Service:
     return Service.over(database)
+
+
+@pytest.fixture
+def videos(database: Database) -> VideoService:
+    return VideoService.over(database)

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Select, null, select, tuple_
 
 from vision.domain.job import DEFAULT_TENANT
-from vision.domain.stored import DetectionFilter, LabelCount, StoredDetection
+from vision.domain.stored import BucketCount, DetectionFilter, LabelCount, StoredDetection
+from vision.storage.bucket_counts import bucket_counts
+from vision.storage.chunk_rows import rows_shown_at
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_filters import conditions
@@ -86,6 +88,60 @@ class DetectionStore:
             rows = connection.execute(query).all()
         return tuple(LabelCount(row.label, row.detections, row.item_count) for row in rows)
 
+    def bucket_counts(
+        self,
+        job_id: UUID,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        bucket_seconds: float,
+        asset_id: UUID | None = None,
+        label: str | None = None,
+    ) -> tuple[BucketCount, ...]:
+        """Per stretch of a job's videos and label, in order of time and then of label.
+
+        Bucket n is from n to n + 1 times `bucket_seconds` on the clock of each video; those in
+        which nothing was found aren't there. Nothing for an unknown job.
+        """
+        with self._database.read() as connection:
+            if not _is_visible(connection, job_id, tenant):
+                return ()
+            item = None
+            if asset_id is not None:
+                item = _item_of_asset(connection, job_id, asset_id)
+                if item is None:
+                    return ()
+            return bucket_counts(
+                connection, job_id, bucket_seconds=bucket_seconds, item=item, label=label
+            )
+
+    def at(
+        self,
+        job_id: UUID,
+        asset_id: UUID,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        at_seconds: float,
+        include_masks: bool = True,
+        include_keypoints: bool = True,
+    ) -> tuple[StoredDetection, ...]:
+        """Of the last analysed frame of a video at or before that time, in the model's order."""
+        with self._database.read() as connection:
+            item = _item_of_asset(connection, job_id, asset_id)
+            if item is None or not _is_visible(connection, job_id, tenant):
+                return ()
+            shown = rows_shown_at(connection, job_id, item, at_seconds=at_seconds)
+            if shown is None:
+                return ()
+            query = _columns(masks=include_masks, keypoints=include_keypoints).where(
+                detections.c.job_id == job_id,
+                detections.c.item == item,
+                detections.c.chunk == shown.chunk,
+                detections.c.ord >= shown.first_ord,
+                detections.c.ord < shown.after_ord,
+            )
+            rows = connection.execute(query.order_by(detections.c.ord)).all()
+            return tuple(_with_items(connection, rows))
+
 
 def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
     """Masks and keypoints are most of the bytes: only when wanted."""
@@ -93,6 +149,18 @@ def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
     return select(
         *(null().label(one.name) if one.name in left_out else one for one in detections.c)
     )
+
+
+def _is_visible(connection: Connection, job_id: UUID, tenant: str) -> bool:
+    query = select(jobs.c.id).where(
+        jobs.c.id == job_id, jobs.c.tenant == tenant, jobs.c.erasing.is_(False)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _item_of_asset(connection: Connection, job_id: UUID, asset_id: UUID) -> int | None:
+    query = select(items.c.item).where(items.c.job_id == job_id, items.c.asset_id == asset_id)
+    return connection.execute(query).scalar_one_or_none()
 
 
 def _ordered(query: Select[Any], chosen: DetectionFilter, cursor: str | None) -> Select[Any]:
