@@ -53,7 +53,7 @@ async def drawn_video(
     )
     told = {} if seconds is None else applied(seconds)
     if render.state.is_open:
-        return unfinished(render, headers=told)
+        return how_far(render, headers=told)
     if render.state is not UnitState.DONE:
         return _failed(request, render.error or _UNKNOWN)
     headers = told | NO_SNIFFING | inline(f"{PurePath(item.filename).stem}.annotated.mp4")
@@ -68,11 +68,14 @@ def ask_again(services: Services, item: Item, tenant: str) -> RenderState:
     return render
 
 
-def unfinished(render: RenderState, *, headers: dict[str, str]) -> Response:
-    """How far it is."""
-    told = headers | {"Retry-After": str(POLL_SECONDS), "Cache-Control": "no-store"}
+def how_far(render: RenderState, *, headers: dict[str, str]) -> Response:
+    """202 until it is there."""
+    told = headers | {"Cache-Control": "no-store"}
+    if render.state.is_open:
+        told |= {"Retry-After": str(POLL_SECONDS)}
     body = RenderAnswer.of(render).model_dump_json()
-    return Response(body, 202, told, media_type="application/json")
+    status = 202 if render.state.is_open else 200
+    return Response(body, status, told, media_type="application/json")
 
 
 def _render(services: Services, item: Item, tenant: str) -> RenderState:

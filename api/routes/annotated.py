@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from api import openapi
 from api.drawn_picture import MEDIA_TYPES, drawn_picture, picture_type, require_moment
-from api.drawn_video import MEDIA_TYPE, ask_again, drawn_video, require_whole, unfinished
+from api.drawn_video import MEDIA_TYPE, ask_again, drawn_video, how_far, require_whole
 from api.schemas.annotated import AnnotatedQuestion, RenderAnswer
 from api.sent_file import CONDITIONAL, Wished
 from api.services import Given, Tenant
@@ -61,7 +61,12 @@ async def get_annotated(
     )
 
 
-@router.post(_PATH, status_code=202, response_model=RenderAnswer, responses=_UNFINISHED)
+@router.post(
+    _PATH,
+    status_code=202,
+    response_model=RenderAnswer,
+    responses={200: {"model": RenderAnswer, "description": "It is there."}},
+)
 def draw_annotated(job_id: UUID, asset_id: UUID, services: Given, tenant: Tenant) -> Response:
     """Have an annotated video made before it is needed, or again after that failed.
 
@@ -69,7 +74,7 @@ def draw_annotated(job_id: UUID, asset_id: UUID, services: Given, tenant: Tenant
     """
     item = services.engine.jobs.item(job_id, asset_id, tenant)
     _require_results(item)
-    return unfinished(ask_again(services, item, tenant), headers={})
+    return how_far(ask_again(services, item, tenant), headers={})
 
 
 def _require_results(item: Item) -> None:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from films import Studio, keep_film, submitted
 from pictures import picture
 from serving import Served, serving, settings_in
 from work import work
@@ -54,10 +55,16 @@ PARAMETERS = {
         *("limit", "cursor", "label", "min_score", "asset_id", "track_id", "frame_index"),
         *("from_seconds", "to_seconds", "include"),
     ),
-    "/v1/jobs/{job}/counts": ("group_by", "bucket_seconds"),
+    "/v1/jobs/{job}/tracks": (
+        *("limit", "cursor", "label", "asset_id", "track_id", "from_seconds", "to_seconds"),
+        "min_detections",
+    ),
+    "/v1/jobs/{job}/counts": ("group_by", "bucket_seconds", "asset_id", "label"),
     "/v1/jobs/{job}/export": ("format",),
-    "/v1/jobs/{job}/items/{asset}/annotated": ("format", "boxes", "masks"),
+    "/v1/jobs/{job}/items/{asset}/annotated": ("format", "boxes", "masks", "at_seconds"),
 }
+
+ANSWERS = (200, 202, 406, 422)
 
 
 @pytest.fixture
@@ -69,21 +76,26 @@ def on_each_database(database_url: str, tmp_path: Path) -> Iterator[Served]:
 
 def test_no_value_of_any_parameter_breaks_us(on_each_database: Served) -> None:
     client = on_each_database.client
-    job, asset = _finished(on_each_database)
+    for job, asset in (_finished(on_each_database), _finished_film(on_each_database)):
+        _ask_everything(client, job, asset)
 
+
+def _ask_everything(client: httpx.Client, job: str, asset: str) -> None:
     for path, parameters in PARAMETERS.items():
         address = path.format(job=job, asset=asset)
         for parameter, value in product(parameters, VALUES):
             for accept in ("*/*", "application/x-ndjson"):
                 answer = client.get(address, params={parameter: value}, headers={"Accept": accept})
-                assert answer.status_code in (200, 406, 422), (path, parameter, value, answer.text)
+                assert answer.status_code in ANSWERS, (path, parameter, value, answer.text)
 
 
 def test_no_cursor_of_another_list_breaks_us(on_each_database: Served) -> None:
     client = on_each_database.client
     job, _ = _finished(on_each_database)
     _finished(on_each_database)
+    film, _ = _finished_film(on_each_database)
     lists = ["/v1/assets", "/v1/jobs", "/v1/detections", f"/v1/jobs/{job}/detections"]
+    lists.append(f"/v1/jobs/{film}/tracks")
     cursors = [client.get(one, params={"limit": 1}).json()["next"] for one in lists]
 
     for address in [*lists, f"/v1/jobs/{job}/items"]:
@@ -157,6 +169,14 @@ def test_no_damaged_picture_breaks_us(served: Served) -> None:
             body[dice.randrange(len(body))] = dice.randrange(256)
         answer = served.client.post("/v1/assets", content=bytes(body))
         assert answer.status_code in (200, 201, 415, 422), answer.text
+
+
+def _finished_film(served: Served) -> tuple[str, str]:
+    """Ids of a job with tracks and of its video."""
+    asset_id = keep_film(served.engine)
+    job = submitted(served.client, asset_id)
+    Studio(served.engine).work()
+    return job, str(asset_id)
 
 
 def _finished(served: Served) -> tuple[str, str]:

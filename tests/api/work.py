@@ -56,12 +56,12 @@ def work(engine: Engine, findings: Findings = two_things) -> int:
     units = 0
     while leases := engine.units.claim("test", lease_seconds=60):
         for lease in leases:
-            assert engine.units.commit(_result(lease, findings))
+            assert engine.units.commit(images_result(lease, findings))
             units += 1
     return units
 
 
-def _result(lease: Lease, findings: Findings) -> UnitResult:
+def images_result(lease: Lease, findings: Findings) -> UnitResult:
     items = tuple(_item_result(item, findings(item)) for item in lease.items)
     has_results = any(item.detections is not None for item in items)
     return UnitResult(lease, items, PROVENANCE if has_results else None)
