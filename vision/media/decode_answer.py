@@ -4,12 +4,18 @@ from vision.domain.media import MediaFacts
 from vision.errors import (
     BadMedia,
     CorruptMedia,
+    CorruptVideo,
     DecoderCrashed,
     DecodeTimeout,
     EmptyFile,
     MediaTooLarge,
+    NoFrames,
+    NoVideoStream,
     TruncatedMedia,
+    UnsupportedCodec,
     UnsupportedType,
+    VideoTooLarge,
+    VideoTooLong,
 )
 from vision.media.decode_request import OUT_OF_MEMORY
 from vision.media.facts_json import facts_from_json
@@ -20,11 +26,17 @@ _ERRORS: dict[str, type[BadMedia]] = {
     error.code: error
     for error in (
         CorruptMedia,
+        CorruptVideo,
         DecodeTimeout,
         EmptyFile,
         MediaTooLarge,
+        NoFrames,
+        NoVideoStream,
         TruncatedMedia,
+        UnsupportedCodec,
         UnsupportedType,
+        VideoTooLarge,
+        VideoTooLong,
     )
 }
 
@@ -36,13 +48,13 @@ def is_out_of_memory(answer: Message) -> bool:
 def raise_error_in(answer: Message) -> None:
     """Raises the BadMedia that the answer names; returns when it names none."""
     if is_out_of_memory(answer):
-        raise MediaTooLarge("decoding the picture needs more memory than the limit")
+        raise MediaTooLarge("decoding the file needs more memory than the limit")
     code = answer.header.get("code")
     if code is None:
         return
     error = _ERRORS.get(code) if isinstance(code, str) else None
     if error is None:
-        raise _nonsense()
+        raise nonsense()
     raise error(str(answer.header.get("detail"))[:_MAX_DETAIL_CHARACTERS])
 
 
@@ -52,11 +64,11 @@ def facts_of(answer: Message, *, max_pixels: int) -> MediaFacts:
     try:
         facts = facts_from_json(document if isinstance(document, dict) else {})
     except ValueError as error:
-        raise _nonsense() from error
+        raise nonsense() from error
     if facts.size.pixels > max_pixels:
-        raise _nonsense()
+        raise nonsense()
     return facts
 
 
-def _nonsense() -> DecoderCrashed:
+def nonsense() -> DecoderCrashed:
     return DecoderCrashed("the decode process answered nonsense about this file")

@@ -4,60 +4,36 @@ Everything that touches untrusted bytes happens here, behind the walls of sandbo
 hang or die on any file: the parent kills it, starts another, and goes on.
 """
 
-import mmap
+import json
 import os
 import socket
 import sys
 import warnings
 from functools import partial
-from typing import BinaryIO
+from io import BufferedReader
 
 import numpy as np
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.media import MediaFacts
+from vision.domain.video import Chunk
 from vision.errors import BadMedia
 from vision.media import sandbox
-from vision.media.decode_request import OUT_OF_MEMORY, Operation, Request
+from vision.media.decode_request import Operation, Request, error_answer
+from vision.media.decode_video import VideoAnswers
 from vision.media.draw import draw
 from vision.media.encode import encode
 from vision.media.facts_json import facts_to_json
 from vision.media.image_file import decode, read_facts
 from vision.media.limits import DecodeLimits
+from vision.media.mapped_buffers import MappedBuffers
 from vision.media.overlay import Overlay
-from vision.media.shared_files import mapped
+from vision.media.sniff import SNIFF_BYTES, VIDEO_TYPES, sniff
 from vision.media.wire import Message, Wire, close_files
 
 _MAX_REQUEST_BODY_BYTES = 1 << 30
 _MAPPED_SHARE = 4
 """Buffers kept mapped between requests may take this part of the limit on memory."""
-_MAP_STEP_BYTES = 16 << 20
-
-
-class MappedBuffers:
-    """The parent's buffers, mapped once as long as they come again."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._maps: dict[int, mmap.mmap] = {}
-
-    def pixels(self, buffer_id: int, file: int, size: ImageSize) -> RgbImage:
-        """The buffer's beginning, as memory for a picture of that size."""
-        needed = size.pixels * 3
-        memory = self._maps.pop(buffer_id, None)
-        if memory is None or len(memory) < needed:
-            steps = -(-needed // _MAP_STEP_BYTES)
-            length = min(steps * _MAP_STEP_BYTES, os.fstat(file).st_size)
-            memory = mapped(file, length, is_writable=True)
-        self._maps[buffer_id] = memory
-        return np.frombuffer(memory, np.uint8, needed).reshape(size.height, size.width, 3)
-
-    def forget(self, ids: tuple[int, ...]) -> None:
-        """Drops these, and the oldest of the others above the limit."""
-        for buffer_id in ids:
-            self._maps.pop(buffer_id, None)
-        while self._maps and sum(map(len, self._maps.values())) > self._max_bytes:
-            del self._maps[next(iter(self._maps))]
 
 
 class DecodeChild:
@@ -66,16 +42,17 @@ class DecodeChild:
     def __init__(self, wire: Wire, limits: DecodeLimits) -> None:
         self._wire, self._limits = wire, limits
         self._buffers = MappedBuffers(limits.memory_bytes // _MAPPED_SHARE)
+        self._videos = VideoAnswers(wire, limits, self._buffers)
 
     def serve(self) -> None:
         self._wire.send(Message({"ready": True}))
         while True:
             try:
                 message = self._wire.receive()
+                sandbox.allow_processor_seconds(self._limits.seconds)
+                self._wire.send(self._answer(message))
             except (EOFError, ConnectionError):
                 return
-            sandbox.allow_processor_seconds(self._limits.seconds)
-            self._wire.send(self._answer(message))
 
     def _answer(self, message: Message) -> Message:
         request = Request.from_json(message.header)
@@ -83,23 +60,40 @@ class DecodeChild:
         try:
             with open(message.files[0], "rb", closefd=False) as file:
                 return self._perform(file, request, message)
-        except BadMedia as error:
-            return Message({"code": error.code, "detail": str(error)})
-        except MemoryError:
-            return Message({"code": OUT_OF_MEMORY})
+        except (BadMedia, MemoryError) as error:
+            return error_answer(error)
         finally:
             close_files(message.files)
 
-    def _perform(self, file: BinaryIO, request: Request, message: Message) -> Message:
-        max_pixels = self._limits.max_pixels
-        if request.operation is Operation.PROBE:
-            return _facts_only(read_facts(file, max_pixels=max_pixels))
-        if request.operation is Operation.DECODE:
-            shared = partial(self._buffers.pixels, request.buffer_id, message.files[1])
-            return _facts_only(decode(file, shared, max_pixels=max_pixels).facts)
-        image = decode(file, _private_memory, max_pixels=max_pixels).image
-        drawn = draw(image, Overlay.from_json(message.body))
+    def _perform(self, file: BufferedReader, request: Request, message: Message) -> Message:
+        shared = partial(self._buffers.pixels, request.buffer_id)
+        match request.operation:
+            case Operation.PROBE:
+                return _facts_only(self._facts(file))
+            case Operation.DECODE:
+                allocate = partial(shared, message.files[1])
+                decoded = decode(file, allocate, max_pixels=self._limits.max_pixels)
+                return _facts_only(decoded.facts)
+            case Operation.STILL:
+                allocate = partial(shared, message.files[1])
+                return self._videos.still(file.fileno(), request.at_seconds or 0.0, allocate)[1]
+            case Operation.INDEX:
+                return self._videos.index(file.fileno())
+            case Operation.FRAMES:
+                chunk = Chunk.from_json(json.loads(message.body))
+                return self._videos.serve_frames(file.fileno(), chunk)
+        drawn = draw(self._picture(file, request), Overlay.from_json(message.body))
         return Message({}, encode(drawn, request.media_type))
+
+    def _facts(self, file: BufferedReader) -> MediaFacts:
+        if sniff(os.pread(file.fileno(), SNIFF_BYTES, 0)) in VIDEO_TYPES:
+            return self._videos.facts(file.fileno())
+        return read_facts(file, max_pixels=self._limits.max_pixels)
+
+    def _picture(self, file: BufferedReader, request: Request) -> RgbImage:
+        if request.at_seconds is None:
+            return decode(file, _private_memory, max_pixels=self._limits.max_pixels).image
+        return self._videos.still(file.fileno(), request.at_seconds, _private_memory)[0]
 
 
 def _facts_only(facts: MediaFacts) -> Message:

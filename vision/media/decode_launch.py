@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import vision
@@ -16,6 +17,8 @@ from vision.media.wire import Message, Wire, close_files
 _START_SECONDS = 60.0
 """From start to ready takes half a second; a machine that swaps may need longer."""
 _MAX_OVERHEAD_BYTES = 1 << 20
+_INDEX_BYTES = 9
+"""Per frame of a video."""
 _ENVIRONMENT = {
     "PYTHONPATH": str(Path(vision.__file__).parent.parent),
     "PYTHONUTF8": "1",
@@ -29,6 +32,10 @@ _ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
 }
 """All of it: no variable of ours, least of all a password, reaches hostile ground."""
+
+
+def nothing() -> None:
+    """What happens at a beat unless someone wants to know."""
 
 
 class ProcessDied(Exception):
@@ -48,7 +55,8 @@ class DecodeLaunch:
                 ours.close()
                 raise TooBusy("the system can't start a decode process now") from error
         # An encoded picture is hardly ever larger than its pixels.
-        self._wire = Wire(ours, max_body_bytes=limits.max_pixels * 4 + _MAX_OVERHEAD_BYTES)
+        largest = max(limits.max_pixels * 4, limits.max_video_frames * _INDEX_BYTES)
+        self._wire = Wire(ours, max_body_bytes=largest + _MAX_OVERHEAD_BYTES)
         self._wait_until_ready()
 
     @property
@@ -60,17 +68,31 @@ class DecodeLaunch:
         """How it ended, once it has."""
         return self._process.returncode == -signal.SIGXCPU
 
-    def ask(self, request: Message, *, seconds: float) -> Message:
-        """The answer, from the stranger that it is. Raises ProcessDied, TimeoutError; then the
-        process is dead."""
-        self._wire.set_deadline(seconds)
-        with ExitStack() as on_failure:
-            # Whatever interrupts us: the late answer must not meet the next question.
-            on_failure.callback(self.kill)
-            answer = self._exchange(request)
-            on_failure.pop_all()
-        close_files(answer.files)
-        return answer
+    def ask(
+        self, request: Message, *, seconds: float, on_beat: Callable[[], None] = nothing
+    ) -> Message:
+        """The answer, from the stranger that it is; see `answer`."""
+        self.tell(request, seconds=seconds)
+        return self.answer(seconds=seconds, on_beat=on_beat)
+
+    def tell(self, request: Message, *, seconds: float) -> None:
+        """Whoever asks more than once before the answers fetches them in the same order. Raises
+        ProcessDied, TimeoutError; then the process is dead."""
+        with self._deadly():
+            self._wire.set_deadline(seconds)
+            self._wire.send(request)
+
+    def answer(self, *, seconds: float, on_beat: Callable[[], None] = nothing) -> Message:
+        """The next one. `seconds` may pass without a sign of life; `on_beat` is called at each.
+        Raises ProcessDied, TimeoutError and what `on_beat` raises; then the process is dead."""
+        with self._deadly():
+            while True:
+                self._wire.set_deadline(seconds)
+                answer = self._wire.receive()
+                close_files(answer.files)
+                if "working" not in answer.header:
+                    return answer
+                on_beat()
 
     def kill(self) -> None:
         self._wire.close()
@@ -82,12 +104,17 @@ class DecodeLaunch:
         self._wire.close()
         self._process.returncode = 0
 
-    def _exchange(self, request: Message) -> Message:
+    @contextmanager
+    def _deadly(self) -> Iterator[None]:
+        """Whatever interrupts us: the late answer must not meet the next question."""
         try:
-            self._wire.send(request)
-            return self._wire.receive()
+            yield
         except (EOFError, ConnectionError) as error:
+            self.kill()
             raise ProcessDied from error
+        except BaseException:
+            self.kill()
+            raise
 
     def _wait_until_ready(self) -> None:
         self._wire.set_deadline(_START_SECONDS)

@@ -8,13 +8,14 @@ from typing import BinaryIO, TypeAlias
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.media import MediaFacts
+from vision.errors import UnsupportedType
 from vision.media.decoded_image import DecodedImage
 from vision.media.fast_jpeg import decode_into, jpeg_facts
 from vision.media.jpeg_header import JpegHeader, read_jpeg_header, refuse_scan_bomb
 from vision.media.pillow_image import PillowImage, require_pixels
 from vision.media.rgb import copy_pixels
 from vision.media.shared_files import mapped
-from vision.media.sniff import SNIFF_BYTES, readable_type
+from vision.media.sniff import SNIFF_BYTES, VIDEO_TYPES, readable_type
 
 Allocate: TypeAlias = Callable[[ImageSize], RgbImage]
 """Gives the memory for a picture of that size."""
@@ -49,7 +50,10 @@ def decode(file: BinaryIO, allocate: Allocate, *, max_pixels: int) -> DecodedIma
 
 def _media_type(file: BinaryIO) -> str:
     file.seek(0)
-    return readable_type(file.read(SNIFF_BYTES))
+    media_type = readable_type(file.read(SNIFF_BYTES))
+    if media_type in VIDEO_TYPES:
+        raise UnsupportedType(f"the content is {media_type}; a picture is wanted here")
+    return media_type
 
 
 def _checked_header(data: mmap.mmap, *, max_pixels: int) -> JpegHeader:

@@ -1,0 +1,1 @@
+"""Reading recorded video through FFmpeg. Runs in the decode process only."""
