@@ -109,6 +109,8 @@ def decode_limits(settings: Settings) -> DecodeLimits:
         max_pixels=settings.max_image_pixels,
         seconds=settings.decode_seconds,
         memory_bytes=settings.decode_memory_bytes,
+        max_video_seconds=settings.max_video_seconds,
+        max_video_frames=settings.max_video_frames,
     )
 
 
