@@ -27,7 +27,34 @@ def picture_type(question: AnnotatedQuestion, accept: str | None) -> str:
     return preferred(accept, tuple(MEDIA_TYPES.values()))
 
 
-def require_moment(item: Item, at_seconds: float | None) -> None:
+def drawn_picture(
+    services: Services,
+    item: Item,
+    question: AnnotatedQuestion,
+    *,
+    tenant: str,
+    wish: Wish,
+    media_type: str,
+) -> Response:
+    """As large as the upright picture; 304 where the client has it.
+
+    Raises InvalidRequest naming at_seconds, the kinds of BadMedia, NotFound, StorageUnavailable.
+    """
+    _require_moment(item, question.at_seconds)
+    headers = _headers(item, question, media_type)
+    if wish.has(headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    blob_key = services.engine.assets.get(item.asset_id, tenant).blob_key
+    picture = services.decoders.annotate(
+        services.engine.blobs.source(blob_key),
+        _overlay(_found(services, item, question, tenant=tenant), question),
+        media_type=media_type,
+        at_seconds=question.at_seconds,
+    )
+    return Response(picture, headers=headers, media_type=media_type)
+
+
+def _require_moment(item: Item, at_seconds: float | None) -> None:
     """Raises InvalidRequest naming the field when there is no such moment."""
     if at_seconds is None:
         return
@@ -41,40 +68,16 @@ def require_moment(item: Item, at_seconds: float | None) -> None:
         raise _wrong_moment(f"the video runs from {start:g} to {end} seconds")
 
 
-def drawn_picture(
-    services: Services,
-    item: Item,
-    question: AnnotatedQuestion,
-    *,
-    tenant: str,
-    wish: Wish,
-    media_type: str,
-) -> Response:
-    """As large as the upright picture; 304 where the client has it. Raises the kinds of
-    BadMedia, NotFound, StorageUnavailable."""
-    version = _version(item, question, media_type)
-    headers = {
+def _headers(item: Item, question: AnnotatedQuestion, media_type: str) -> dict[str, str]:
+    results = (item.provenance_digest, item.detections, item.track_parameters)
+    parts = (item.job_id, item.asset_id, results, media_type)
+    version = hashlib.sha256(f"{parts} {question!r}".encode()).hexdigest()[:32]
+    return {
         **SAFE_HEADERS,
         "ETag": f'"{version}"',
         "Cache-Control": "private, no-cache",
         "Vary": "Accept",
     }
-    if wish.has(headers["ETag"]):
-        return Response(status_code=304, headers=headers)
-    blob_key = services.engine.assets.get(item.asset_id, tenant).blob_key
-    picture = services.decoders.annotate(
-        services.engine.blobs.source(blob_key),
-        _overlay(_found(services, item, question, tenant=tenant), question),
-        media_type=media_type,
-        at_seconds=question.at_seconds,
-    )
-    return Response(picture, headers=headers, media_type=media_type)
-
-
-def _version(item: Item, question: AnnotatedQuestion, media_type: str) -> str:
-    results = (item.provenance_digest, item.detections, item.track_parameters)
-    parts = (item.job_id, item.asset_id, results, media_type)
-    return hashlib.sha256(f"{parts} {question!r}".encode()).hexdigest()[:32]
 
 
 def _found(

@@ -45,8 +45,8 @@ def news(job: Job, heard: Heard) -> Iterator[tuple[ServerSentEvent, Heard]]:
     if progress != heard.progress:
         heard = replace(heard, progress=progress)
         yield ServerSentEvent(event="progress", id=heard.id, data=answer.progress), heard
-    # The end's time tells one end from another: jobs can be retried.
-    state = _hash(f"{job.state.value} {job.finished_at}")
+    # A job that is retried has another end.
+    state = _hash(f"{job.state.value} {job.run}")
     if state != heard.state:
         heard = replace(heard, state=state)
         yield ServerSentEvent(event="state", id=heard.id, data=answer), heard

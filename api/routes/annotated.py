@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import openapi
-from api.drawn_picture import MEDIA_TYPES, drawn_picture, picture_type, require_moment
+from api.drawn_picture import MEDIA_TYPES, drawn_picture, picture_type
 from api.drawn_video import MEDIA_TYPE, ask_again, drawn_video, how_far, require_whole
 from api.schemas.annotated import AnnotatedQuestion, RenderAnswer
 from api.sent_file import CONDITIONAL, Wished
@@ -43,11 +43,8 @@ async def get_annotated(
     accept: Annotated[str | None, Header(description="image/jpeg, image/png, video/mp4")] = None,
     prefer: Prefer = None,
 ) -> Response:
-    """A picture of an image, or of a video with `at_seconds`; else the video as an MP4.
-
-    The MP4 is made when it is first asked for: 202 until it is there. 409 while, or because,
-    there are no results.
-    """
+    """A picture of an image, or of a video with `at_seconds`; else the video, drawn when it is
+    first asked for: 202 until it is there. 409 while, or because, there are no results."""
     item = await run_in_threadpool(services.engine.jobs.item, job_id, asset_id, tenant)
     if item.facts.kind is MediaKind.VIDEO and question.at_seconds is None:
         require_whole(question, accept)
@@ -55,7 +52,6 @@ async def get_annotated(
         return await drawn_video(request, services, item, tenant=tenant, wish=wish, prefer=prefer)
     media_type = picture_type(question, accept)
     _require_results(item)
-    require_moment(item, question.at_seconds)
     return await run_in_threadpool(
         drawn_picture, services, item, question, tenant=tenant, wish=wish, media_type=media_type
     )

@@ -70,8 +70,9 @@ def _fraction(job: Job, ended: int) -> float:
 def _eta_seconds(job: Job, fraction: float, *, now: float) -> float | None:
     if job.state.is_final:
         return 0.0
-    # At 1 something is left that has no measure, such as following objects once more.
-    if job.started_at is None or not 0 < fraction < 1:
+    # At 1 something is left that has no measure. In a later run part of the work was done before,
+    # and `started_at` is the first run's: there is no pace to go by.
+    if job.started_at is None or not 0 < fraction < 1 or job.run > 1:
         return None
     elapsed = max(0.0, now - job.started_at)
     return round(elapsed / fraction * (1 - fraction), 3)

@@ -115,6 +115,26 @@ def test_a_finished_job_is_tracked_again_without_a_model(on_each_database: Serve
     assert client.get(f"/v1/jobs/{job_id}").json()["state"] == "succeeded"
 
 
+def test_how_long_a_later_run_takes_is_not_guessed_from_the_first(served: Served) -> None:
+    studio = Studio(served.engine)
+    job_id = submitted(served.client, keep_film(served.engine))
+    first, second = (studio.work(until=UnitKind.CHUNK), studio.take())
+    assert first is not None
+    assert second is not None
+    before = progress_of(served.client, job_id)
+    studio.finish(first)
+    served.engine.units.fail(second, "video_corrupt", "no frame", retryable=False)
+    studio.work()
+
+    served.client.post(f"/v1/jobs/{job_id}/retry")
+    studio.work(until=UnitKind.CHUNK)
+    again = progress_of(served.client, job_id)
+
+    assert (before["eta_seconds"], before["frames_done"]) == (None, 0)
+    assert 0 < again["fraction"] < 1
+    assert again["eta_seconds"] is None
+
+
 def test_without_a_body_objects_are_followed_by_the_defaults(served: Served) -> None:
     job_id = submitted(served.client, keep_film(served.engine))
     Studio(served.engine).work()

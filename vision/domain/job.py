@@ -122,6 +122,8 @@ class Job:
     """`Provenance.to_json` of every distinct run that contributed, plus its `digest`."""
     video: "VideoProgress | None" = None
     """None for a job without videos."""
+    run: int = 1
+    """Counts how often it was set going: by its submission, by retries and by tracking anew."""
 
 
 @dataclass(frozen=True, slots=True)

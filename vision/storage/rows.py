@@ -86,6 +86,7 @@ def job_from(
         error=failure_from(row),
         provenances=tuple(provenances),
         video=video,
+        run=row.run,
     )
 
 
