@@ -1,7 +1,7 @@
 """What tests of videos need: video assets and jobs, and made-up results of each kind of unit."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from uuid import UUID
@@ -71,7 +71,7 @@ class VideoService(Service):
         return self.assets.add(new)[0].id
 
     def video_job(
-        self, videos: int = 1, *, pipeline: dict[str, object] = TRACKED, prefix: str = "video"
+        self, videos: int = 1, *, pipeline: Mapping[str, object] = TRACKED, prefix: str = "video"
     ) -> Job:
         ids = tuple(self.video(f"{prefix} {number}") for number in range(videos))
         new = NewJob(ids, pipeline, digest(pipeline))
@@ -105,7 +105,7 @@ class VideoService(Service):
             return render_of(lease)
         raise AssertionError(f"a unit of {lease.kind}")
 
-    def tracked(self, lease: Lease, *, parameters: dict[str, object] = PARAMETERS) -> TrackResult:
+    def tracked(self, lease: Lease, *, parameters: Mapping[str, object] = PARAMETERS) -> TrackResult:
         """All dogs are one track, all cars another."""
         columns = self.tracks.columns(lease.job_id, lease.item)
         return track_of(lease, columns.labels.tolist(), parameters=parameters)
@@ -154,7 +154,7 @@ def track_of(
     lease: Lease,
     labels: Sequence[str],
     *,
-    parameters: dict[str, object] = PARAMETERS,
+    parameters: Mapping[str, object] = PARAMETERS,
     crops: bool = True,
 ) -> TrackResult:
     """One track per label, in order of the alphabet, but none for unicorns."""

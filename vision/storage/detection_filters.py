@@ -7,8 +7,10 @@ from uuid import UUID
 from sqlalchemy import REAL, ColumnElement, cast, literal, select
 
 from vision.domain.stored import TIME_SHIFT, DetectionFilter
+from vision.domain.track import TRACKS_PER_ITEM
 from vision.storage.database import Database
-from vision.storage.tables import detections, items, job_tags
+from vision.storage.tables import VIDEO_ROW, detections, items, job_tags
+from vision.storage.video_tables import chunk_frames
 
 MAX_ID = 2**63 - 1
 
@@ -18,6 +20,10 @@ def conditions(database: Database, chosen: DetectionFilter) -> list[ColumnElemen
     found = [detections.c.tenant == chosen.tenant, *_simple(chosen)]
     if chosen.job_id is not None:
         found.append(detections.c.job_id == chosen.job_id)
+    if chosen.track_id is not None:
+        found += _of_track(chosen.track_id)
+    if is_in_chunks(chosen):
+        found += _of_chunks(database, chosen)
     if chosen.min_score is not None:
         found.append(detections.c.score >= _float32(database, chosen.min_score))
     if chosen.asset_id is not None:
@@ -33,7 +39,7 @@ def conditions(database: Database, chosen: DetectionFilter) -> list[ColumnElemen
 
 
 def _simple(chosen: DetectionFilter) -> Iterator[ColumnElement[bool]]:
-    for name in ("label", "track_id", "frame_index"):
+    for name in ("label", "frame_index"):
         wanted = getattr(chosen, name)
         if wanted is not None:
             yield detections.c[name] == wanted
@@ -41,6 +47,39 @@ def _simple(chosen: DetectionFilter) -> Iterator[ColumnElement[bool]]:
         yield detections.c.pts_seconds >= chosen.from_seconds
     if chosen.to_seconds is not None:
         yield detections.c.pts_seconds < chosen.to_seconds
+
+
+def is_in_chunks(chosen: DetectionFilter) -> bool:
+    """Whether rows are found by the chunks of videos in which they may be, joined to them."""
+    if chosen.job_id is None or chosen.track_id is not None:
+        return False
+    places = (chosen.frame_index, chosen.from_seconds, chosen.to_seconds)
+    return any(place is not None for place in places)
+
+
+def _of_chunks(database: Database, chosen: DetectionFilter) -> Iterator[ColumnElement[bool]]:
+    """Chunks are few, and each leads to its rows by the primary key, in the job's order."""
+    yield chunk_frames.c.job_id == chosen.job_id
+    for name in ("item", "chunk"):
+        place = chunk_frames.c[name]
+        # No index leads from rows to a sum: SQLite would look for the chunk of every row.
+        yield detections.c[name] == (place if database.is_postgresql else place + 0)
+    if chosen.asset_id is not None:
+        yield chunk_frames.c.item == items.c.item
+    if chosen.frame_index is not None:
+        yield chunk_frames.c.first_frame <= chosen.frame_index
+        yield chunk_frames.c.last_frame >= chosen.frame_index
+    if chosen.from_seconds is not None:
+        yield chunk_frames.c.last_seconds >= chosen.from_seconds
+    if chosen.to_seconds is not None:
+        yield chunk_frames.c.first_seconds < chosen.to_seconds
+
+
+def _of_track(track_id: int) -> Iterator[ColumnElement[bool]]:
+    """The number tells the item; the index of tracks has rows of videos only."""
+    yield detections.c.track_id == track_id
+    yield detections.c.item == track_id // TRACKS_PER_ITEM
+    yield VIDEO_ROW
 
 
 def _float32(database: Database, score: float) -> ColumnElement[Any]:

@@ -13,17 +13,19 @@ from vision.storage.bucket_counts import bucket_counts
 from vision.storage.chunk_rows import rows_shown_at
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
-from vision.storage.detection_filters import conditions
+from vision.storage.detection_filters import conditions, is_in_chunks
 from vision.storage.detection_rows import stored_detection
 from vision.storage.keys import KEYS_PER_QUERY, one_of
 from vision.storage.pages import Page, decode_cursor, encode_cursor
 from vision.storage.rows import size_from_json
 from vision.storage.tables import detections, items, job_counts, jobs, provenances
+from vision.storage.video_tables import chunk_frames
 
 STREAM_BATCH = 2000
 JOB_CURSOR = "job-detections"
 NEWEST_CURSOR = "detections"
 IN_JOB = (detections.c.item, detections.c.chunk, detections.c.ord)
+OF_CHUNK = (chunk_frames.c.item, chunk_frames.c.chunk)
 
 
 class DetectionStore:
@@ -167,12 +169,23 @@ def _ordered(query: Select[Any], chosen: DetectionFilter, cursor: str | None) ->
     """After the cursor, in the filter's order; each order has its index."""
     if chosen.job_id is not None:
         if cursor is not None:
-            key = decode_cursor(cursor, JOB_CURSOR, (int, int, int))
-            query = query.where(tuple_(*IN_JOB) > tuple_(*key))
-        return query.order_by(*IN_JOB)
+            item, chunk, place = decode_cursor(cursor, JOB_CURSOR, (int, int, int))
+            query = query.where(tuple_(*IN_JOB) > tuple_(item, chunk, place))
+            if is_in_chunks(chosen):
+                # The same of the chunks: the database doesn't conclude from one to the other.
+                query = query.where(tuple_(*OF_CHUNK) >= tuple_(item, chunk))
+        return query.order_by(*_job_order(chosen))
     if cursor is not None:
         query = query.where(detections.c.id < decode_cursor(cursor, NEWEST_CURSOR, (int,))[0])
     return query.order_by(detections.c.id.desc())
+
+
+def _job_order(chosen: DetectionFilter) -> tuple[ColumnElement[Any], ...]:
+    """Always the job's order, in the words of the index that leads to the rows."""
+    if chosen.track_id is not None:
+        # A track is in one video, in which later chunks have later frames.
+        return (detections.c.pts_seconds, detections.c.chunk, detections.c.ord)
+    return (*OF_CHUNK, detections.c.ord) if is_in_chunks(chosen) else IN_JOB
 
 
 def _cursor(row: AnyRow, chosen: DetectionFilter) -> str:
