@@ -72,8 +72,8 @@ class Workplace:
     models_dir: Path
     pipeline: Path
 
-    def run(self, *arguments: object, cwd: Path | None = None) -> Ended:
-        return run(*arguments, cwd=cwd, VISION_MODELS_DIR=str(self.models_dir))
+    def run(self, *arguments: object, cwd: Path | None = None, **more: str) -> Ended:
+        return run(*arguments, cwd=cwd, VISION_MODELS_DIR=str(self.models_dir), **more)
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,14 @@ class Batch:
     @property
     def lines(self) -> Sequence[dict[str, Any]]:
         return [json.loads(line) for line in (self.out / "results.jsonl").read_text().splitlines()]
+
+    def line(self, name: str) -> dict[str, Any]:
+        return next(line for line in self.lines if line["filename"] == name)
+
+    def detections_of(self, name: str) -> Sequence[dict[str, Any]]:
+        """Of a video: the lines of its own file."""
+        text = (self.out / self.line(name)["detections_file"]).read_text()
+        return [json.loads(line) for line in text.splitlines()]
 
     @property
     def summary(self) -> dict[str, Any]:

@@ -5,14 +5,14 @@ import json
 import os
 import shutil
 import signal
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen
 
 import numpy as np
 import pytest
+from batch_state import rows
 from console import Batch, Workplace, make_picture, start, wait_for
 from PIL import Image
 from pycocotools import mask as coco
@@ -73,6 +73,7 @@ def test_the_summary_counts_what_the_lines_say(batch: Batch) -> None:
     assert summary["files"] == {
         "total": 6,
         "done": 4,
+        "partial": 0,
         "failed": 2,
         "reused": 1,
         "skipped": {".txt": 1},
@@ -262,17 +263,6 @@ def running(workplace: Workplace, folder: Path) -> Iterator[Popen[bytes]]:
 
 def wait_for_done(out: Path, *, at_least: int) -> None:
     wait_for(lambda: len(stored(out)) >= at_least)
-
-
-def rows(out: Path, query: str) -> list[tuple[object, ...]]:
-    path = out / ".vision" / "state.sqlite"
-    if not path.is_file():
-        return []
-    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        try:
-            return connection.execute(query).fetchall()
-        except sqlite3.OperationalError:  # no tables yet
-            return []
 
 
 def stored(out: Path) -> dict[object, object]:

@@ -4,10 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from clips import make_clip, make_text_named_mp4
 from console import make_picture, make_text_named_jpeg
 
+from vision.cli.batch.annotated_names import annotated_names
 from vision.cli.batch.folder import look_into
-from vision.cli.batch.pictures import picture_names
 from vision.errors import InvalidRequest
 
 NOWHERE = Path("/nowhere")
@@ -40,6 +41,17 @@ def test_a_photo_without_suffix_is_found_by_its_content(tmp_path: Path) -> None:
     make_picture(tmp_path / "photo.jpg").rename(tmp_path / "photo")
 
     assert names(tmp_path) == ["photo"]
+
+
+def test_videos_are_found_by_name_or_by_content(tmp_path: Path) -> None:
+    make_text_named_mp4(tmp_path / "diary.mp4")
+    make_clip(tmp_path / "clip.mp4", frames=1).rename(tmp_path / "clip")
+    (tmp_path / "module.ts").write_text("export const answer: number = 42;\n")
+
+    content = look_into(tmp_path, recursive=False, leave_out=NOWHERE)
+
+    assert [file.name for file in content.found] == ["clip", "diary.mp4"]
+    assert content.skipped == {".ts": 1}
 
 
 def test_hidden_files_are_skipped(tmp_path: Path) -> None:
@@ -82,7 +94,9 @@ def test_a_folder_that_is_not_there_is_a_wrong_request(tmp_path: Path) -> None:
 
 
 def test_annotated_pictures_keep_the_name_unless_two_meet() -> None:
-    chosen = picture_names(["a/b.png", "a/c.jpg", "a/c.png", "B.tif", "b.gif", "plain"])
+    names = ["a/b.png", "a/c.jpg", "a/c.png", "B.tif", "b.gif", "plain"]
+
+    chosen = annotated_names(names, ".jpg")
 
     assert chosen == {
         "a/b.png": "a/b.jpg",
@@ -95,6 +109,6 @@ def test_annotated_pictures_keep_the_name_unless_two_meet() -> None:
 
 
 def test_no_two_annotated_pictures_have_one_name() -> None:
-    chosen = picture_names(["c.jpg", "c.png", "c.png.jpg", "C.PNG.gif"])
+    chosen = annotated_names(["c.jpg", "c.png", "c.png.jpg", "C.PNG.gif"], ".jpg")
 
     assert len({name.casefold() for name in chosen.values()}) == 4

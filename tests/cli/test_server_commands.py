@@ -3,11 +3,8 @@
 import csv
 import io
 import json
-import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,43 +16,17 @@ from console import (
     make_text_named_jpeg,
     make_truncated_jpeg,
     run,
-    start,
-    wait_for,
 )
 from pycocotools.coco import COCO
+from running_service import Server, running_service
 
 YARD = Path(__file__).parents[2] / "samples" / "images" / "yard-1.jpg"
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running service."""
-
-    url: str
-
-    def run(self, *arguments: object) -> Ended:
-        return run(*arguments, VISION_SERVER=self.url)
-
-    def json(self, *arguments: object) -> Any:
-        ended = self.run(*arguments, "--json")
-        assert ended.code == 0, ended.err
-        return json.loads(ended.out)
-
-
 @pytest.fixture(scope="module")
 def server(workplace: Workplace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """`vision up` on a free port."""
-    data = tmp_path_factory.mktemp("service") / "data"
-    models = {"VISION_MODELS_DIR": str(workplace.models_dir)}
-    process = start("up", "--port", "0", "--data-dir", data, "--quiet", **models)
-    try:
-        announced = data / "run" / "service.json"
-        wait_for(lambda: announced.is_file() or process.poll() is not None)
-        assert process.poll() is None, process.communicate()
-        yield Server(json.loads(announced.read_text())["url"])
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+    with running_service(workplace, tmp_path_factory.mktemp("service") / "data") as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

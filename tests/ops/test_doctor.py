@@ -76,7 +76,23 @@ def test_an_api_host_needs_no_models(tmp_path: Path) -> None:
     code, findings = doctor("--part", "api", PYTHONPATH=str(tmp_path))
 
     assert code == 0
-    assert set(findings) == {"Python", "Redis", "database", "blobs", "disk"}
+    assert set(findings) == {"Python", "av", "Redis", "database", "blobs", "disk"}
+
+
+def test_a_missing_video_library_is_named_on_an_api_host_too(tmp_path: Path) -> None:
+    package(tmp_path, "av", "raise ImportError('libavcodec.so.62: cannot open shared object file')")
+
+    code, findings = doctor("--part", "api", PYTHONPATH=str(tmp_path))
+
+    assert code == 1
+    assert "libavcodec.so.62" in findings["av"]["detail"]
+
+
+def test_an_ffmpeg_that_lacks_codecs_is_warned_of() -> None:
+    finding = libraries.video({"version": "18", "ffmpeg": "8", "lacking": ["libvpx-vp9"]})
+
+    assert finding.status is Status.WARN
+    assert "lacks libvpx-vp9" in finding.detail
 
 
 def test_what_hangs_or_speaks_garbage_is_not_waited_for_or_believed() -> None:

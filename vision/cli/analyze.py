@@ -1,98 +1,51 @@
-"""`vision analyze`: one picture, here and now, without a database."""
+"""`vision analyze`: one picture or video, here and now, without a server."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vision.cli.analysis import Analysis
-from vision.cli.batch.folder import sha256_of
+from vision.cli.analyze_picture import analyze_picture
+from vision.cli.analyze_video import analyze_video
+from vision.cli.asked import Asked
 from vision.cli.client import JsonOption
 from vision.cli.configuration import read_settings
-from vision.cli.files import replacing
-from vision.cli.lazy import load
-from vision.cli.output import out, print_json, print_table
 from vision.cli.pipeline import PipelineOption, pipeline_from, runnable_here
-from vision.domain.detections import Detection, Detections
-from vision.engine.parts import decode_limits
 from vision.errors import InvalidRequest
-from vision.media.decode_process import DecodeProcess
-from vision.media.overlay import Overlay
-from vision.pipelines.export.findings import detection_json, media_json
-
-ANALYZED = "vision.cli.analyze_here:analyzed"
-"""By name: it imports torch."""
+from vision.media.sniff import SNIFF_BYTES, VIDEO_TYPES, sniff
 
 
 def analyze(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A picture or a video.")],
     *,
     pipeline: PipelineOption,
-    picture: Annotated[
+    drawn: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Annotated picture; default: FILE's name.annotated.jpg."),
+        typer.Option(
+            "--out", "-o", help="Annotated file; default: FILE's name.annotated.jpg or .mp4."
+        ),
     ] = None,
+    annotate: Annotated[
+        bool, typer.Option("--annotate", help="Draw what was found, also a video or with --json.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """One picture, here and now.
+    """One picture or video, here and now.
 
-    Prints a table and writes the annotated picture; with --json prints everything, masks too,
-    and draws only when --out is given.
+    Prints a table, of a video its tracks, and writes the annotated picture; with --json prints
+    everything, masks too. A video, and anything with --json, is drawn only with --annotate or
+    --out. Ends with 3 when a part of a video could not be read.
     """
     if not file.is_file():
         raise InvalidRequest(f"there is no file {file}")
     settings = read_settings()
     document = runnable_here(pipeline_from(pipeline), settings)
-    with DecodeProcess(decode_limits(settings)) as decoder:
-        # Before torch: a file that can't be read is known in milliseconds.
-        decoded = decoder.decode(file)
-        found: Analysis = load(ANALYZED)(decoded, document, settings)
-        if picture is None and not as_json:
-            picture = Path(f"{file.stem}.annotated.jpg")
-        if picture is not None:
-            _draw(file, found.detections, decoder, picture)
-    if as_json:
-        print_json(_result_json(file, found))
-        return
-    _print(found, picture)
+    asked = Asked(file, document, drawn=drawn, annotate=annotate, as_json=as_json)
+    if _is_video(file):
+        raise typer.Exit(analyze_video(asked))
+    analyze_picture(asked, settings)
 
 
-def _draw(file: Path, detections: Detections, decoder: DecodeProcess, picture: Path) -> None:
-    is_png = picture.suffix.lower() == ".png"
-    media_type = "image/png" if is_png else "image/jpeg"
-    drawn = decoder.annotate(file, Overlay(detections), media_type)
-    with replacing(picture) as target:
-        target.write(drawn)
-
-
-def _result_json(file: Path, found: Analysis) -> dict[str, object]:
-    return {
-        "filename": file.name,
-        "sha256": sha256_of(file),
-        "media": media_json(found.facts),
-        "warnings": list(found.facts.warnings),
-        "counts": found.detections.label_counts(),
-        "items": [detection_json(detection) for detection in found.detections],
-        "provenance": found.provenance.to_json() | {"digest": found.provenance.digest},
-    }
-
-
-def _print(found: Analysis, picture: Path | None) -> None:
-    columns = ("label", "score", "predicted IoU", "x1 y1 x2 y2", "mask pixels")
-    print_table(columns, [_row(detection) for detection in found.detections])
-    counts = ", ".join(
-        f"{count} {label}" for label, count in found.detections.label_counts().items()
-    )
-    console = out()
-    console.print(f"found: {counts or 'nothing'}", markup=False)
-    console.print(f"picture: {picture}", markup=False)
-
-
-def _row(found: Detection) -> tuple[object, ...]:
-    box = " ".join(f"{value:.1f}" for value in found.box)
-    pixels = None if found.mask is None else found.mask.area
-    return found.label, _short(found.score), _short(found.predicted_iou), box, pixels
-
-
-def _short(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
+def _is_video(file: Path) -> bool:
+    with file.open("rb") as opened:
+        return sniff(opened.read(SNIFF_BYTES)) in VIDEO_TYPES

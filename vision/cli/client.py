@@ -26,6 +26,7 @@ POLL_SECONDS = 0.5
 TRIES = 5
 """Of a call that is safe to repeat, with growing pauses: a restart of the API is survived."""
 CHUNK_BYTES = 1024 * 1024
+ACCEPTED = 202
 
 Query = Mapping[str, str | int | float | None]
 
@@ -106,6 +107,15 @@ class Client:
         with self._stream(path, query, {}) as response:
             for chunk in response.iter_bytes(CHUNK_BYTES):
                 file.write(chunk)
+
+    def download_if_ready(self, path: str, query: Query, file: BinaryIO) -> Any:
+        """None when the body was written to `file`; the JSON answer when there is none yet."""
+        with self._stream(path, query, {}) as response:
+            if response.status_code == ACCEPTED:
+                return orjson.loads(response.read())
+            for chunk in response.iter_bytes(CHUNK_BYTES):
+                file.write(chunk)
+        return None
 
     @contextmanager
     def _stream(

@@ -7,6 +7,8 @@ import typer
 from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, Query, ServerOption
 from vision.cli.output import notes, print_json, print_table
 
+VIDEO_COLUMNS = ("seconds", "frame", "track")
+
 JobArgument = Annotated[
     str | None, typer.Argument(metavar="[JOB]", help="Only of this job; default: of all.")
 ]
@@ -18,6 +20,14 @@ def detections(
     label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
     min_score: Annotated[float | None, typer.Option(min=0, max=1, help="At least.")] = None,
     asset: Annotated[str | None, typer.Option(help="Only of this asset.")] = None,
+    track: Annotated[int | None, typer.Option(min=1, help="Only of this track.")] = None,
+    frame: Annotated[int | None, typer.Option(min=0, help="Only in this frame, from 0.")] = None,
+    from_seconds: Annotated[
+        float | None, typer.Option("--from", help="Place in the video, seconds, inclusive.")
+    ] = None,
+    to_seconds: Annotated[
+        float | None, typer.Option("--to", help="Place in the video, seconds, exclusive.")
+    ] = None,
     tag: Annotated[str | None, typer.Option(help="Only of jobs with this tag.")] = None,
     since: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
@@ -26,12 +36,16 @@ def detections(
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """What was found, by label, score, asset, tag and time."""
+    """What was found, by label, score, asset, track, tag and time."""
     query: Query = {
         "job_id": job,
         "label": label,
         "min_score": min_score,
         "asset_id": asset,
+        "track_id": track,
+        "frame_index": frame,
+        "from_seconds": from_seconds,
+        "to_seconds": to_seconds,
         "tag": tag,
         "since": since,
         "until": until,
@@ -42,12 +56,21 @@ def detections(
     if as_json:
         print_json({"items": found})
         return
-    print_table(("asset", "label", "score", "box"), [_row(one) for one in found])
+    is_video = any(one["frame_index"] is not None for one in found)
+    columns = ("asset", "label", "score", "box", *(VIDEO_COLUMNS if is_video else ()))
+    print_table(columns, [_row(one, is_video=is_video) for one in found])
     if len(found) == limit:
         notes().print(f"the first {limit}; more with --limit, all with `vision export`")
 
 
-def _row(found: Any) -> tuple[object, ...]:
+def _row(found: Any, *, is_video: bool) -> tuple[object, ...]:
     score = found.get("score")
     box = " ".join(f"{value:.1f}" for value in found["box"])
-    return found["asset_id"], found["label"], "" if score is None else f"{score:.3f}", box
+    row = found["asset_id"], found["label"], "" if score is None else f"{score:.3f}", box
+    return (*row, *_place(found)) if is_video else row
+
+
+def _place(found: Any) -> tuple[object, ...]:
+    """Empty for a picture among videos."""
+    seconds = found["pts_seconds"]
+    return "" if seconds is None else f"{seconds:.3f}", found["frame_index"], found["track_id"]

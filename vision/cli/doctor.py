@@ -48,6 +48,8 @@ def examined(settings: Settings, scope: Scope) -> Iterator[Finding]:
     if scope is Scope.ALL:
         yield from libraries.worker_libraries(settings.device)
         yield from weights(settings)
+    else:
+        yield from libraries.media_libraries()
     yield surroundings.bell(settings)
     yield surroundings.database(settings)
     yield surroundings.blobs(settings)

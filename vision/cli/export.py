@@ -1,7 +1,6 @@
 """`vision export`: a job's results as a file."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
@@ -12,15 +11,8 @@ from vision.cli.files import replacing
 from vision.cli.output import notes
 from vision.errors import InvalidRequest
 
-
-class Format(StrEnum):
-    """The formats a server writes."""
-
-    COCO = "coco"
-    JSONL = "jsonl"
-    CSV = "csv"
-    PARQUET = "parquet"
-
+TEXT_FORMATS = frozenset(("coco", "csv", "jsonl"))
+"""What a terminal may be shown. Which formats there are is the server's to say."""
 
 OutOption = Annotated[
     Path | None, typer.Option("--out", "-o", help="File to write; default: standard output.")
@@ -30,13 +22,15 @@ OutOption = Annotated[
 def export(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
     *,
-    form: Annotated[Format, typer.Option("--format", "-f", help="What to write.")],
+    form: Annotated[
+        str, typer.Option("--format", "-f", help="coco, jsonl, csv, parquet, mot, cvat, yolo, …")
+    ],
     out: OutOption = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """A job's results as COCO, JSON lines, CSV or Parquet."""
-    if out is None and form is Format.PARQUET and sys.stdout.isatty():
-        raise InvalidRequest("Parquet is binary: name a file with --out")
+    """A job's results as a file: coco, jsonl, csv, parquet, mot, cvat, yolo, …"""
+    if out is None and form not in TEXT_FORMATS and sys.stdout.isatty():
+        raise InvalidRequest(f"{form} is no text for a terminal: name a file with --out")
     with Client(server) as client:
         if out is None:
             _download(client, job, form=form, file=sys.stdout.buffer)
@@ -46,6 +40,6 @@ def export(
     notes().print(f"wrote {out}")
 
 
-def _download(client: Client, job: str, *, form: Format, file: BinaryIO) -> None:
-    client.download(f"/jobs/{job}/export", {"format": form.value}, file)
+def _download(client: Client, job: str, *, form: str, file: BinaryIO) -> None:
+    client.download(f"/jobs/{job}/export", {"format": form}, file)
     file.flush()

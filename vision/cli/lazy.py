@@ -23,6 +23,7 @@ OPTIONAL_LIBRARIES = {
     "torchvision": "vision-service[models]",
     "segment_anything": "vision-service[models]",
     "safetensors": "vision-service[models]",
+    "trackers": "vision-service[models]",
 }
 """What to install when a library is missing: the client side works without them."""
 

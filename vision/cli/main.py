@@ -13,15 +13,21 @@ COMMANDS: Mapping[str, LazyCommand] = {
     "up": LazyCommand("vision.cli.up:up", "The whole service on this machine; Ctrl-C drains."),
     "batch": LazyCommand(
         "vision.cli.batch.command:batch",
-        "Every picture in a folder; interrupted, the same command goes on where it was.",
+        "Every picture and video in a folder; interrupted, the same command goes on where it was.",
     ),
-    "analyze": LazyCommand("vision.cli.analyze:analyze", "One picture, here and now."),
+    "analyze": LazyCommand("vision.cli.analyze:analyze", "One picture or video, here and now."),
     "jobs": LazyCommand("vision.cli.jobs:app", "The jobs of a server."),
     "detections": LazyCommand(
-        "vision.cli.detections:detections", "What was found, by label, score, asset, tag and time."
+        "vision.cli.detections:detections",
+        "What was found, by label, score, asset, track, tag and time.",
+    ),
+    "tracks": LazyCommand(
+        "vision.cli.tracks:tracks",
+        "The objects followed through a job's videos: when each was seen, and how often.",
     ),
     "export": LazyCommand(
-        "vision.cli.export:export", "A job's results as COCO, JSON lines, CSV or Parquet."
+        "vision.cli.export:export",
+        "A job's results as a file: coco, jsonl, csv, parquet, mot, cvat, yolo, …",
     ),
     "models": LazyCommand("vision.cli.models:app", "Models, and where their weights are."),
     "api": LazyCommand("vision.cli.api:api", "The REST service on its own, until SIGTERM."),
@@ -62,7 +68,7 @@ VersionOption = Annotated[bool, typer.Option("--version", is_eager=True, help="S
 
 @app.callback(invoke_without_command=True)
 def vision(*, version: VersionOption = False) -> None:
-    """Structured, queryable detections from pictures, on your own machines."""
+    """Structured, queryable detections from pictures and videos, on your own machines."""
     if version:
         out().print(f"vision-service {__version__}")
         raise typer.Exit

@@ -6,6 +6,7 @@ from vision.errors import CallerError, FieldError, TemporaryError
 
 UNPROCESSABLE = 422
 NOT_FOUND = 404
+CONFLICT = 409
 
 
 class ServerUnreachable(TemporaryError):

@@ -1,14 +1,24 @@
 """What a batch needs from whoever does the work: this machine, or a server."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from vision.cli.batch.folder import FoundFile
+from vision.domain.job import VideoProgress
 
 
 class BadFile(Exception):
     """A file that can't become an item of a job; the batch names it and goes on."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class NotDrawn(Exception):
+    """An annotated video that can't be had; the batch names it and goes on."""
 
     def __init__(self, code: str, detail: str) -> None:
         super().__init__(detail)
@@ -27,12 +37,28 @@ class HashedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownAsset:
+    """A file as the backend knows it."""
+
+    id: str
+    is_video: bool
+    seconds: float = 0.0
+    """Of a video: about how much of it is to be analysed, by its header."""
+
+
+@dataclass(frozen=True, slots=True)
 class JobProgress:
     """How far a job is."""
 
     ended: int
     """Items with results or with an error."""
     is_final: bool
+    video: VideoProgress | None = None
+    """None for a job without videos."""
+
+    @property
+    def has_begun(self) -> bool:
+        return self.ended > 0 or (self.video is not None and self.video.frames_done > 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +73,21 @@ class EarlierWork:
     """Jobs that go on by themselves; the oldest first."""
 
 
+class Film(Protocol):
+    """One video's results that are too large for a line."""
+
+    def detections(self) -> Iterator[Mapping[str, Any]]:
+        """In order of time, masks and keypoints too; never all of them in memory."""
+        ...
+
+    def collect(self, path: Path) -> float:
+        """How much of the annotated MP4 is drawn, 0 to 1; at 1 it has been written to `path`.
+
+        The first call asks for it; the others look again. Raises NotDrawn.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class FileResult:
     """What came of one file."""
@@ -55,9 +96,11 @@ class FileResult:
     sha256: str | None
     """None when it couldn't be read."""
     document: Mapping[str, Any]
-    """As a line of the `jsonl` export."""
-    draw: Callable[[], bytes] | None
-    """Makes the annotated picture; None for a file without results."""
+    """An image: as a line of the `jsonl` export. A video: see `video_line`."""
+    draw: Callable[[], bytes] | None = None
+    """Makes the annotated picture; None for a video, and for a file without results."""
+    film: Film | None = None
+    """Of a video with results."""
 
 
 class Backend(Protocol):
@@ -75,7 +118,7 @@ class Backend(Protocol):
 
     def earlier_work(self) -> EarlierWork: ...
 
-    def asset_of(self, file: HashedFile) -> str:
+    def asset_of(self, file: HashedFile) -> KnownAsset:
         """The asset with this content, made if need be. Raises BadFile."""
         ...
 
@@ -91,7 +134,7 @@ class Backend(Protocol):
         """Raises whatever ended the work."""
         ...
 
-    def result(self, file: HashedFile, *, asset: str, job: str) -> FileResult:
+    def result(self, file: HashedFile, *, asset: KnownAsset, job: str) -> FileResult:
         """Of a job that has ended."""
         ...
 
@@ -108,4 +151,4 @@ def result_of_bad_file(name: str, *, sha256: str | None, code: str, detail: str)
         "detections": [],
         "provenance": None,
     }
-    return FileResult(name, sha256, document, None)
+    return FileResult(name, sha256, document)

@@ -1,20 +1,21 @@
 """A batch from beginning to end: analyzed, written down, drawn, summed up."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vision.cli.batch.backend import Backend, FileResult
+from vision.cli.batch.drawn_record import DrawnRecord
+from vision.cli.batch.films import Films
 from vision.cli.batch.folder import FolderContent
 from vision.cli.batch.output_folder import OutputFolder
 from vision.cli.batch.pictures import Pictures
 from vision.cli.batch.results import write_results
 from vision.cli.batch.run import BatchRun
-from vision.cli.batch.summary import BatchFacts, Tally, summary_json
+from vision.cli.batch.summary import BatchFacts, Drawn, Tally, summary_json
 from vision.cli.files import replacing
 from vision.cli.output import json_text
-from vision.cli.progress import progress_bar
+from vision.cli.progress import WorkBar, progress_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,20 @@ class BatchOutcome:
 
 
 def carry_out(order: BatchOrder, backend: Backend) -> BatchOutcome:
-    """Results, summary and pictures are written when this returns."""
+    """Results, summary and everything annotated are written when this returns."""
     started = time.monotonic()
     run = BatchRun(backend, order.content.found)
-    _analyze(run, files=len(order.content.found))
+    analyze_all(run, files=len(order.content.found))
     seconds = time.monotonic() - started
-    tally, pictures = _write(run, order, pipeline_sha256=backend.pipeline_sha256)
+    tally, drawn = _write(run, order, pipeline_sha256=backend.pipeline_sha256)
     facts = BatchFacts(
         folder=str(order.folder),
         pipeline=backend.pipeline,
         skipped=order.content.skipped,
         reused=run.reused,
         seconds=seconds,
-        pictures=pictures.drawn,
-        picture_errors=tuple(pictures.errors),
+        frames=run.frames,
+        drawn=drawn,
     )
     outcome = BatchOutcome(tally, facts)
     with replacing(order.place.summary) as file:
@@ -61,30 +62,38 @@ def carry_out(order: BatchOrder, backend: Backend) -> BatchOutcome:
     return outcome
 
 
-def _analyze(run: BatchRun, *, files: int) -> None:
-    with progress_bar("files") as bar:
-        task = bar.add_task("analyzing", total=files)
-        run.run(lambda ended: bar.update(task, completed=ended))
+def analyze_all(run: BatchRun, *, files: int) -> None:
+    """With a bar."""
+    with WorkBar("analyzing", "files") as bar:
+        run.run(lambda progress: bar.show(progress.ended, files, video=progress.video))
 
 
-def _write(run: BatchRun, order: BatchOrder, *, pipeline_sha256: str) -> tuple[Tally, Pictures]:
-    tally = Tally()
-    names = _names(order)
-    with (
-        progress_bar("files") as bar,
-        Pictures(order.place, names, pipeline_sha256=pipeline_sha256) as pictures,
-    ):
+def draw_all(films: Films) -> None:
+    """With a bar."""
+    if not len(films):
+        return
+    with progress_bar("videos") as bar:
+        task = bar.add_task("drawing", total=len(films))
+        films.draw(lambda done: bar.update(task, completed=done))
+
+
+def _write(run: BatchRun, order: BatchOrder, *, pipeline_sha256: str) -> tuple[Tally, Drawn]:
+    tally, folder = Tally(), order.place.annotated
+    names = [file.name for file in order.content.found]
+    record = DrawnRecord(order.place, pipeline_sha256=pipeline_sha256)
+    films = Films(folder, [name for name in names if name in run.videos], record)
+    images = [name for name in names if name not in run.videos]
+    with progress_bar("files") as bar, Pictures(folder, images, record) as pictures:
         task = bar.add_task("writing", total=len(names))
 
         def pass_on(result: FileResult) -> None:
             tally.add(result)
             if order.annotate:
                 pictures.add(result)
+                films.add(result)
             bar.advance(task)
 
-        write_results(run.results(), order.place.results, each=pass_on)
-    return tally, pictures
-
-
-def _names(order: BatchOrder) -> Sequence[str]:
-    return [file.name for file in order.content.found]
+        write_results(run.results(), order.place, each=pass_on)
+    draw_all(films)
+    errors = (*pictures.errors, *films.errors)
+    return tally, Drawn(pictures.drawn, films.drawn, errors)

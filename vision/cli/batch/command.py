@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -14,6 +14,7 @@ from vision.cli.batch.carry_out import BatchOrder, BatchOutcome, carry_out
 from vision.cli.batch.folder import FolderContent, look_into
 from vision.cli.batch.output_folder import OutputFolder, held
 from vision.cli.batch.server import ServerBackend
+from vision.cli.batch.summary import Drawn
 from vision.cli.client import Client, JsonOption
 from vision.cli.configuration import read_settings
 from vision.cli.lazy import load
@@ -28,7 +29,7 @@ MAX_LABELS_SHOWN = 8
 
 
 class NothingToDo(CallerError):
-    """The folder has no picture."""
+    """The folder has no picture and no video."""
 
     code = "nothing_to_do"
 
@@ -45,9 +46,10 @@ def batch(
     recursive: Annotated[bool, typer.Option("--recursive", help="Subfolders too.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Every picture in a folder; interrupted, the same command goes on where it was.
+    """Every picture and video in a folder; interrupted, the same command goes on where it was.
 
-    Ends with 0 when every file has results, 3 when some have an error instead, 1 when all have.
+    Ends with 0 when every file has all its results, 3 when some have an error instead or only a
+    part of their frames, 1 when all have an error.
     """
     asked = pipeline_from(pipeline)
     if server is None:
@@ -57,7 +59,7 @@ def batch(
         order = BatchOrder(folder, content, place, annotate)
         try:
             with _backend(asked, place, server=server) as backend:
-                outcome = carry_out(order, backend)
+                outcome = _carried_out(order, backend)
         except KeyboardInterrupt:
             _end_interrupted(output)
     if as_json:
@@ -67,12 +69,20 @@ def batch(
     raise typer.Exit(outcome.tally.exit_code)
 
 
+def _carried_out(order: BatchOrder, backend: Backend) -> BatchOutcome:
+    try:
+        return carry_out(order, backend)
+    except KeyboardInterrupt:
+        notes().print("stopping after what is in work; Ctrl-C again ends at once")
+        raise
+
+
 def _content(folder: Path, *, recursive: bool, leave_out: Path) -> FolderContent:
     content = look_into(folder, recursive=recursive, leave_out=leave_out)
     if not content.found:
         skipped = sum(content.skipped.values())
         hint = "" if recursive else "; --recursive looks into subfolders too"
-        raise NothingToDo(f"no picture in {folder} ({skipped} other files){hint}")
+        raise NothingToDo(f"no picture or video in {folder} ({skipped} other files){hint}")
     return content
 
 
@@ -88,22 +98,30 @@ def _backend(asked: object, place: OutputFolder, *, server: str | None) -> Itera
 
 def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
     tally, facts = outcome.tally, outcome.facts
-    done = tally.files - len(tally.errors)
-    _say(f"{done} of {tally.files} files done; {facts.reused} needed no work in this run")
+    _say(f"{tally.done} of {tally.files} files done; {facts.reused} needed no work in this run")
     found = tally.labels.most_common(MAX_LABELS_SHOWN)
     _say(f"{tally.detections} detections: {_listed(found)}")
+    if tally.videos:
+        _say(f"{tally.videos} videos: {tally.frames} frames, {tally.tracks} tracks")
     if facts.skipped:
-        _say(f"skipped, no pictures: {_listed(facts.skipped.items())}")
-    _complain(tally.errors, "")
-    _complain(facts.picture_errors, "not drawn: ")
+        _say(f"skipped, neither pictures nor videos: {_listed(facts.skipped.items())}")
+    _complain(tally.errors)
+    _complain([one | {"code": "partial"} for one in tally.partial])
+    _complain(facts.drawn.errors, "not drawn: ")
     _say(f"results in {order.place.results}, summary in {order.place.summary}")
     if order.annotate:
-        _say(f"{facts.pictures} annotated pictures in {order.place.pictures}")
+        _say(f"annotated in {order.place.annotated}: {_annotated(facts.drawn)}")
+
+
+def _annotated(made: Drawn) -> str:
+    """Videos only where there are some."""
+    pictures = f"{made.pictures} pictures"
+    return f"{pictures}, {made.videos} videos" if made.videos else pictures
 
 
 def _end_interrupted(output: Path) -> NoReturn:
     notes().print(f"interrupted; run the same command again to go on in {output}")
-    # At once, also on a second Ctrl-C while a slow network is still at its last picture: what
+    # At once, also on a second Ctrl-C while a slow network is still at work: what
     # was done is stored, and waiting for threads would be all that is left to do.
     os._exit(exits.INTERRUPTED)
 
@@ -112,7 +130,7 @@ def _listed(counts: Iterable[tuple[str, int]]) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts) or "none"
 
 
-def _complain(errors: Iterable[Mapping[str, str]], prefix: str) -> None:
+def _complain(errors: Iterable[Mapping[str, Any]], prefix: str = "") -> None:
     errors = list(errors)
     for error in errors[:MAX_ERRORS_SHOWN]:
         line = f"{error['file']}: {prefix}{error['detail']} ({error['code']})"

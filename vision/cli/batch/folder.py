@@ -1,4 +1,4 @@
-"""Which files of a folder are pictures, and what they hold."""
+"""Which files of a folder are pictures or videos, and what they hold."""
 
 import hashlib
 import os
@@ -14,13 +14,17 @@ JPEG_SUFFIXES = (".jfif", ".jpe", ".jpeg", ".jpg")
 IMAGE_SUFFIXES = frozenset(
     (*JPEG_SUFFIXES, ".avif", ".bmp", ".gif", ".heic", ".heif", ".png", ".tif", ".tiff", ".webp")
 )
+VIDEO_SUFFIXES = frozenset(
+    (".3gp", ".avi", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+)
+"""Not .ts: most files of that name are TypeScript, and a transport stream is known by content."""
 HASH_BLOCK_BYTES = 1024 * 1024
 NO_SUFFIX = "(none)"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundFile:
-    """A file that claims to be a picture, by its name or by its content."""
+    """A file that claims to be a picture or a video, by its name or by its content."""
 
     path: Path
     name: str
@@ -34,16 +38,16 @@ class FolderContent:
     found: tuple[FoundFile, ...]
     """By name."""
     skipped: Mapping[str, int]
-    """Files that are no pictures and don't claim to be, by suffix."""
+    """Files that are neither and don't claim to be, by suffix."""
 
 
 def look_into(place: Path, *, recursive: bool, leave_out: Path) -> FolderContent:
-    """The pictures of a folder, or the one file that is named.
+    """The pictures and videos of a folder, or the one file that is named.
 
-    A picture is what has an image's suffix or an image's first bytes; so a text renamed `.jpg`
-    is found (and will be reported as bad), a photo without suffix is found, and `notes.txt` is
-    skipped. A file named outright is always found. Hidden files are skipped: `._photo.jpg` is
-    what macOS leaves beside a photo. Nothing below `leave_out` is looked at.
+    That is what has such a suffix or such first bytes; so a text renamed `.jpg` is found (and
+    will be reported as bad), a photo without suffix is found, and `notes.txt` is skipped. A file
+    named outright is always found. Hidden files are skipped: `._photo.jpg` is what macOS leaves
+    beside a photo. Nothing below `leave_out` is looked at.
     """
     if place.is_file():
         return FolderContent((FoundFile(place, shown(place.name)),), {})
@@ -51,7 +55,7 @@ def look_into(place: Path, *, recursive: bool, leave_out: Path) -> FolderContent
         raise InvalidRequest(f"there is no folder {place}")
     found, skipped = [], Counter[str]()
     for path in _files(place, recursive=recursive, leave_out=leave_out.resolve()):
-        if _claims_to_be_image(path):
+        if _claims_to_be_media(path):
             found.append(FoundFile(path, shown(path.relative_to(place).as_posix())))
         else:
             skipped[path.suffix.lower() or NO_SUFFIX] += 1
@@ -82,14 +86,14 @@ def _files(folder: Path, *, recursive: bool, leave_out: Path) -> Iterator[Path]:
         yield from (here / name for name in names if (here / name).is_file())
 
 
-def _claims_to_be_image(path: Path) -> bool:
+def _claims_to_be_media(path: Path) -> bool:
     if path.name.startswith("."):
         return False
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+    if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         return True
     try:
         with path.open("rb") as file:
             return sniff(file.read(SNIFF_BYTES)) is not None
     except OSError:
-        # Unreadable and no image by name: nothing says that anybody wants it analyzed.
+        # Unreadable and neither by name: nothing says that anybody wants it analyzed.
         return False

@@ -14,13 +14,23 @@ from uuid import UUID
 
 from pydantic import SecretStr
 
-from vision.cli.batch.backend import BadFile, EarlierWork, FileResult, HashedFile, JobProgress
+from vision.cli.batch.backend import (
+    BadFile,
+    EarlierWork,
+    FileResult,
+    HashedFile,
+    JobProgress,
+    KnownAsset,
+)
 from vision.cli.batch.drawers import Drawers
 from vision.cli.batch.folder_source import FolderSource
+from vision.cli.batch.local_film import LocalFilm, video_outcome
 from vision.cli.batch.local_state import earlier_work
 from vision.cli.batch.output_folder import OutputFolder
+from vision.cli.batch.stretch import seconds_to_analyze
 from vision.cli.configuration import read_settings
-from vision.domain.job import ItemResult, Job, Lease, NewAsset, NewJob
+from vision.domain.job import Item, ItemResult, Job, Lease, NewAsset, NewJob
+from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.stored import DetectionFilter, as_detections
 from vision.engine.parts import Engine, decode_limits, models_dir, open_engine, pace
 from vision.engine.station import Pace, Station
@@ -89,7 +99,7 @@ class LocalBackend:
         self._ended: Counter[str] = Counter()
         """Items by job: stored before this run, or ended in it."""
         self._waits_for_files = False
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[UUID, Job] = {}
         self._working: Future[None] | None = None
 
     def works_in(self, working: Future[None]) -> None:
@@ -105,7 +115,7 @@ class LocalBackend:
         self._waits_for_files = bool(found.open_jobs)
         return found
 
-    def asset_of(self, file: HashedFile) -> str:
+    def asset_of(self, file: HashedFile) -> KnownAsset:
         try:
             facts = self._engine.decoder.probe(file.found.path)
         except BadMedia as error:
@@ -117,7 +127,7 @@ class LocalBackend:
             filename=file.found.name,
             blob_key=self._folder.add(file),
         )
-        return str(self._engine.assets.add(new)[0].id)
+        return self._known(str(self._engine.assets.add(new)[0].id), facts)
 
     def submit(self, assets: Sequence[str]) -> str:
         job, _ = self._engine.jobs.submit(
@@ -140,27 +150,45 @@ class LocalBackend:
         if self._working is not None and self._working.done():
             self._working.result()
         found = self._engine.jobs.get(UUID(job))
+        if found.video is not None:
+            ended = found.items_done + found.items_failed
+            return JobProgress(ended, found.state.is_final, found.video)
         return JobProgress(min(self._ended[job], found.items_total), found.state.is_final)
 
     def note(self, lease: Lease, _result: ItemResult) -> None:
         """An image has an outcome: the bar moves before the unit is stored."""
         self._ended[str(lease.job_id)] += 1
 
-    def result(self, file: HashedFile, *, asset: str, job: str) -> FileResult:
-        item = self._engine.jobs.item(UUID(job), UUID(asset))
+    def result(self, file: HashedFile, *, asset: KnownAsset, job: str) -> FileResult:
+        item = self._engine.jobs.item(UUID(job), UUID(asset.id))
+        return (self._video if asset.is_video else self._picture)(file, item)
+
+    def _picture(self, file: HashedFile, item: Item) -> FileResult:
         chosen = DetectionFilter(job_id=item.job_id, asset_id=item.asset_id)
         rows = tuple(self._engine.detections.stream(chosen))
-        document = item_json(self._job(job), item, (row.detection for row in rows))
+        document = item_json(self._job(item.job_id), item, (row.detection for row in rows))
         if item.error is not None:
-            return FileResult(file.found.name, file.sha256, document, None)
+            return FileResult(file.found.name, file.sha256, document)
         overlay = Overlay(as_detections(rows))
         draw = partial(self._drawers.draw, file.found.path, overlay)
         return FileResult(file.found.name, file.sha256, document, draw)
 
-    def _job(self, job: str) -> Job:
-        if job not in self._jobs:
-            self._jobs[job] = self._engine.jobs.get(UUID(job))
-        return self._jobs[job]
+    def _video(self, file: HashedFile, item: Item) -> FileResult:
+        outcome = video_outcome(self._engine, self._job(item.job_id), item)
+        film = LocalFilm(self._engine, item) if outcome.has_results else None
+        return FileResult(file.found.name, file.sha256, outcome.document(), film=film)
+
+    def _known(self, asset: str, facts: MediaFacts) -> KnownAsset:
+        if facts.kind is not MediaKind.VIDEO:
+            return KnownAsset(asset, is_video=False)
+        start = facts.start_seconds or 0.0
+        seconds = seconds_to_analyze(facts.duration_seconds, self.pipeline, start_seconds=start)
+        return KnownAsset(asset, is_video=True, seconds=seconds)
+
+    def _job(self, job_id: UUID) -> Job:
+        if job_id not in self._jobs:
+            self._jobs[job_id] = self._engine.jobs.get(job_id)
+        return self._jobs[job_id]
 
 
 def _working(backend: LocalBackend, station: Station, settings: Settings) -> Iterator[LocalBackend]:

@@ -35,9 +35,9 @@ def earlier_work(jobs: JobStore, pipeline_sha256: str) -> EarlierWork:
 
 def _is_settled(item: Item) -> bool:
     """Whether it has its results, or an error that another try would only repeat."""
-    if item.error is not None:
+    if item.error is not None and item.state is not ItemState.PARTIAL:
         return item.error.code in PERMANENT_CODES
-    return item.state is ItemState.DONE
+    return item.state in (ItemState.DONE, ItemState.PARTIAL)
 
 
 def _jobs(jobs: JobStore) -> Iterator[Job]:

@@ -24,8 +24,14 @@ class OutputFolder:
         return self.path / "summary.json"
 
     @property
-    def pictures(self) -> Path:
+    def annotated(self) -> Path:
+        """Pictures and videos with what was found drawn into them."""
         return self.path / "annotated"
+
+    @property
+    def detections(self) -> Path:
+        """One file of lines per video, under the video's own name."""
+        return self.path / "detections"
 
     @property
     def state(self) -> Path:

@@ -4,8 +4,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import islice
+from typing import TypeAlias
 
 from vision.cli.batch.backend import (
     Backend,
@@ -13,37 +13,20 @@ from vision.cli.batch.backend import (
     EarlierWork,
     FileResult,
     HashedFile,
-    JobProgress,
+    KnownAsset,
     result_of_bad_file,
 )
 from vision.cli.batch.folder import FoundFile, sha256_of
-from vision.cli.output import notes
+from vision.cli.batch.ledger import Ledger
+from vision.cli.batch.watch import BatchProgress, Watch
 
 FILES_PER_JOB = 256
 """Work begins when so many are known; hashing and uploading goes on meanwhile."""
 FEEDERS = 4
 WATCH_SECONDS = 0.3
 
-OnProgress = Callable[[int], None]
-"""Called with the number of files that have ended."""
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """What is known of each file; filled by the feeder, read by the watcher."""
-
-    assets: dict[str, tuple[HashedFile, str]] = field(default_factory=dict)
-    """By name: the file and its asset."""
-    bad: dict[str, FileResult] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)
-    """Assets."""
-    job_of: dict[str, str] = field(default_factory=dict)
-    """By asset."""
-    jobs: list[str] = field(default_factory=list)
-    """Under way in this run, the oldest first."""
-    ended: int = 0
-    """Files that no job under way counts: bad, settled earlier, or the same content again."""
-    reused: int = 0
+OnProgress: TypeAlias = Callable[[BatchProgress], None]
+_Taken: TypeAlias = tuple[HashedFile, KnownAsset] | FileResult
 
 
 class BatchRun:
@@ -52,21 +35,18 @@ class BatchRun:
     def __init__(self, backend: Backend, files: Sequence[FoundFile]) -> None:
         self._backend = backend
         self._files = files
-        self._ledger = _Ledger()
+        self._ledger = Ledger()
+        self._watch = Watch(backend, self._ledger, files=len(files))
         self._stop = threading.Event()
 
     def run(self, on_progress: OnProgress) -> None:
         """Until every file has ended. Ctrl-C stops feeding and goes on as KeyboardInterrupt."""
         earlier = self._backend.earlier_work()
-        self._ledger.job_of.update(earlier.job_of)
-        self._ledger.jobs.extend(earlier.open_jobs)
+        self._ledger.begin(earlier)
         with ThreadPoolExecutor(1, "feed") as executor:
             feeding = executor.submit(self._feed, earlier)
             try:
-                self._watch(feeding, on_progress)
-            except KeyboardInterrupt:
-                notes().print("stopping after the pictures in work; Ctrl-C again ends at once")
-                raise
+                self._look_on(feeding, on_progress)
             finally:
                 self._stop.set()
         feeding.result()
@@ -76,6 +56,16 @@ class BatchRun:
         """Files that needed no work: settled by an earlier run, or the same content again."""
         return self._ledger.reused
 
+    @property
+    def videos(self) -> frozenset[str]:
+        """Names of the files that are videos."""
+        return self._ledger.videos
+
+    @property
+    def frames(self) -> int:
+        """Frames of video that were analysed in this run."""
+        return self._watch.frames
+
     def results(self) -> Iterator[FileResult]:
         """What came of every file, in the order of their names."""
         for file in self._files:
@@ -83,7 +73,8 @@ class BatchRun:
                 yield self._ledger.bad[file.name]
             else:
                 hashed, asset = self._ledger.assets[file.name]
-                yield self._backend.result(hashed, asset=asset, job=self._ledger.job_of[asset])
+                job = self._ledger.job_of[asset.id]
+                yield self._backend.result(hashed, asset=asset, job=job)
 
     def _feed(self, earlier: EarlierWork) -> None:
         with ThreadPoolExecutor(FEEDERS, "hash") as executor:
@@ -93,7 +84,7 @@ class BatchRun:
                 self._submit(list(executor.map(self._take, files)), earlier)
         self._backend.all_submitted()
 
-    def _take(self, file: FoundFile) -> tuple[HashedFile, str] | FileResult:
+    def _take(self, file: FoundFile) -> _Taken:
         sha256 = None
         try:
             if self._stop.is_set():
@@ -108,62 +99,29 @@ class BatchRun:
             detail = f"can't be read: {error.strerror}"
             return result_of_bad_file(file.name, sha256=None, code="unreadable", detail=detail)
 
-    def _submit(
-        self, taken: Iterable[tuple[HashedFile, str] | FileResult], earlier: EarlierWork
-    ) -> None:
-        new: dict[str, None] = {}
+    def _submit(self, taken: Iterable[_Taken], earlier: EarlierWork) -> None:
+        """Images and videos in jobs of their own: an hour of video holds no picture back."""
+        new: dict[str, KnownAsset] = {}
         for one in taken:
             if isinstance(one, FileResult):
-                self._ledger.bad[one.name] = one
-                self._ledger.ended += 1
-            else:
-                self._enter(*one, new=new, earlier=earlier)
-        if new and not self._stop.is_set():
-            job = self._backend.submit(tuple(new))
-            self._ledger.job_of.update(dict.fromkeys(new, job))
-            self._ledger.jobs.append(job)
+                self._ledger.enter_bad(one)
+            elif self._ledger.enter(*one, earlier):
+                new[one[1].id] = one[1]
+        for is_video in (False, True):
+            assets = [asset for asset in new.values() if asset.is_video is is_video]
+            if assets and not self._stop.is_set():
+                job = self._backend.submit([asset.id for asset in assets])
+                self._ledger.enter_job(job, assets)
 
-    def _enter(
-        self, file: HashedFile, asset: str, *, new: dict[str, None], earlier: EarlierWork
-    ) -> None:
-        ledger = self._ledger
-        is_first = asset not in ledger.seen
-        ledger.seen.add(asset)
-        ledger.assets[file.found.name] = file, asset
-        if asset in earlier.settled or not is_first:
-            ledger.reused += 1
-        job = ledger.job_of.get(asset)
-        if job is None and is_first:
-            new[asset] = None
-        elif job not in earlier.open_jobs or not is_first:
-            ledger.ended += 1
-
-    def _watch(self, feeding: Future[None], on_progress: OnProgress) -> None:
-        ended: dict[str, JobProgress] = {}
+    def _look_on(self, feeding: Future[None], on_progress: OnProgress) -> None:
         while True:
             is_fed = feeding.done()
             if is_fed:
                 feeding.result()
-            running = self._look(ended)
-            total = sum(progress.ended for progress in ended.values()) + running
-            on_progress(min(self._ledger.ended + total, len(self._files)))
-            if is_fed and len(ended) == len(self._ledger.jobs):
+            on_progress(self._watch.look())
+            if is_fed and self._watch.is_over:
                 return
             time.sleep(WATCH_SECONDS)
-
-    def _look(self, ended: dict[str, JobProgress]) -> int:
-        """Adds the jobs that have ended since; the items ended in the others."""
-        running = 0
-        for job in [job for job in self._ledger.jobs if job not in ended]:
-            progress = self._backend.progress(job)
-            if progress.is_final:
-                ended[job] = progress
-                continue
-            running += progress.ended
-            if not progress.ended:
-                # Jobs run oldest first: the ones after this one have not begun either.
-                break
-        return running
 
 
 def _chunks(files: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:

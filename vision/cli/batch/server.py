@@ -11,15 +11,26 @@ from typing import Any
 
 import orjson
 
-from vision.cli.batch.backend import BadFile, EarlierWork, FileResult, HashedFile, JobProgress
+from vision.cli.batch.backend import (
+    BadFile,
+    EarlierWork,
+    FileResult,
+    HashedFile,
+    JobProgress,
+    KnownAsset,
+)
 from vision.cli.batch.output_folder import OutputFolder
 from vision.cli.batch.permanent import PERMANENT_CODES
+from vision.cli.batch.server_film import ServerFilm, video_outcome
 from vision.cli.batch.server_record import ServerRecord
+from vision.cli.batch.stretch import seconds_to_analyze
 from vision.cli.client import Client
 from vision.cli.files import replacing
+from vision.cli.job_progress import video_progress
 from vision.cli.problems import NOT_FOUND, ServerRefused
+from vision.domain.media import MediaKind
 from vision.domain.provenance import canonical_json
-from vision.domain.states import JobState
+from vision.domain.states import ItemState, JobState
 from vision.errors import Conflict
 
 FILE_STATUSES = (400, 413, 415, 422)
@@ -71,12 +82,12 @@ class ServerBackend:
             job_of.update(dict.fromkeys(ended if state.is_final else assets, job))
         return EarlierWork(job_of, frozenset(settled), tuple(open_jobs))
 
-    def asset_of(self, file: HashedFile) -> str:
+    def asset_of(self, file: HashedFile) -> KnownAsset:
         known = self._record.asset_by_sha256.get(file.sha256)
         if known is not None:
             return known
         try:
-            asset = str(self._client.upload(file.found.path, filename=file.found.name)["id"])
+            asset = self._known(self._client.upload(file.found.path, filename=file.found.name))
         except ServerRefused as error:
             if error.status not in FILE_STATUSES:
                 raise
@@ -104,12 +115,29 @@ class ServerBackend:
 
     def progress(self, job: str) -> JobProgress:
         found = self._client.get(f"/jobs/{job}")
-        return JobProgress(found["progress"]["done"], JobState(found["state"]).is_final)
+        progress = found["progress"]
+        is_final = JobState(found["state"]).is_final
+        return JobProgress(progress["done"], is_final, video_progress(progress))
 
-    def result(self, file: HashedFile, *, asset: str, job: str) -> FileResult:
-        document = self._lines_of(job).document(asset)
-        draw = partial(self._annotated, job, asset) if document["error"] is None else None
+    def result(self, file: HashedFile, *, asset: KnownAsset, job: str) -> FileResult:
+        if asset.is_video:
+            return self._video(file, job, asset.id)
+        document = self._lines_of(job).document(asset.id)
+        draw = partial(self._annotated, job, asset.id) if document["error"] is None else None
         return FileResult(file.found.name, file.sha256, document, draw)
+
+    def _video(self, file: HashedFile, job: str, asset: str) -> FileResult:
+        outcome = video_outcome(self._client, job, asset)
+        film = ServerFilm(self._client, job, asset) if outcome.has_results else None
+        return FileResult(file.found.name, file.sha256, outcome.document(), film=film)
+
+    def _known(self, answer: Mapping[str, Any]) -> KnownAsset:
+        if answer["kind"] != MediaKind.VIDEO:
+            return KnownAsset(answer["id"], is_video=False)
+        start = answer.get("start_seconds") or 0.0
+        duration = answer["duration_seconds"]
+        seconds = seconds_to_analyze(duration, self.pipeline, start_seconds=start)
+        return KnownAsset(answer["id"], is_video=True, seconds=seconds)
 
     def _state_of(self, job: str) -> JobState | None:
         """None when the server doesn't know it any more."""
@@ -125,7 +153,7 @@ class ServerBackend:
         return [
             item["asset_id"]
             for item in self._client.items(f"/jobs/{job}/items")
-            if item["state"] == "done"
+            if item["state"] in (ItemState.DONE, ItemState.PARTIAL)
             or (item["error"] is not None and item["error"]["code"] in PERMANENT_CODES)
         ]
 

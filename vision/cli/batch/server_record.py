@@ -7,6 +7,8 @@ from typing import Any
 
 import orjson
 
+from vision.cli.batch.backend import KnownAsset
+
 
 class ServerRecord:
     """Lines appended to a file; thread-safe. For one server and one pipeline."""
@@ -16,14 +18,16 @@ class ServerRecord:
         self._lock = threading.Lock()
         self._server = server
         self._pipeline_sha256 = pipeline_sha256
-        self.asset_by_sha256: dict[str, str] = {}
+        self.asset_by_sha256: dict[str, KnownAsset] = {}
         self.assets_by_job: dict[str, tuple[str, ...]] = {}
         """The oldest job first."""
         for line in _lines(path):
             self._read(line)
 
-    def add_asset(self, sha256: str, asset: str) -> None:
-        self._append({"sha256": sha256, "asset": asset})
+    def add_asset(self, sha256: str, asset: KnownAsset) -> None:
+        line = {"sha256": sha256, "asset": asset.id}
+        video = {"is_video": True, "seconds": asset.seconds} if asset.is_video else {}
+        self._append({**line, **video})
 
     def add_job(self, job: str, assets: Sequence[str]) -> None:
         self._append({"pipeline": self._pipeline_sha256, "job": job, "assets": list(assets)})
@@ -31,7 +35,7 @@ class ServerRecord:
     def forget_assets(self, assets: Sequence[str]) -> None:
         """They may be gone from the server: upload them again, which is harmless if they aren't."""
         gone = frozenset(assets)
-        kept = {key: asset for key, asset in self.asset_by_sha256.items() if asset not in gone}
+        kept = {key: asset for key, asset in self.asset_by_sha256.items() if asset.id not in gone}
         self.asset_by_sha256 = kept
 
     def _append(self, entry: dict[str, object]) -> None:
@@ -45,7 +49,11 @@ class ServerRecord:
         if line["server"] != self._server:
             return
         if "sha256" in line:
-            self.asset_by_sha256[line["sha256"]] = line["asset"]
+            self.asset_by_sha256[line["sha256"]] = KnownAsset(
+                line["asset"],
+                is_video=line.get("is_video", False),
+                seconds=line.get("seconds", 0.0),
+            )
         elif line["pipeline"] == self._pipeline_sha256:
             self.assets_by_job[line["job"]] = tuple(line["assets"])
 

@@ -18,6 +18,7 @@ PROBE = (sys.executable, "-P", str(Path(probe.__file__)))
 PROBE_SECONDS = 180.0
 """A first import of torch from a cold disk takes a minute on a small machine."""
 INSTALL = "install vision-service[models], or use `vision doctor --part api` on an API host"
+INSTALL_CORE = "install vision-service anew: no video can be read or drawn without it"
 SYSTEM_LIBRARIES = "on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0"
 """What opencv-python's wheel leaves to the system: libGL, libglib and what they bring."""
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
@@ -38,13 +39,33 @@ def worker_libraries(device: str) -> Iterator[Finding]:
     """Everything that the probe can tell; `device` is the setting."""
     reports = probed()
     for name in probe.LIBRARIES:
-        yield library(name, reports.get(name, {"error": "not reached"}))
+        report = reports.get(name, {"error": "not reached"})
+        yield video(report) if name in probe.MEDIA_LIBRARIES else library(name, report)
     yield from opencv_packages()
     yield gpu(reports.get("torch", {}), device)
 
 
+def media_libraries() -> Iterator[Finding]:
+    """The same of what a host without models needs."""
+    reports = probed((*PROBE, *probe.MEDIA_LIBRARIES))
+    for name in probe.MEDIA_LIBRARIES:
+        yield video(reports.get(name, {"error": "not reached"}))
+
+
+def video(report: Report) -> Finding:
+    """PyAV, which reads and writes video, and the codecs that its FFmpeg was built with."""
+    if "error" in report:
+        return library("av", report)
+    lacking = report.get("lacking", ())
+    detail = f"{report.get('version')} with FFmpeg {report.get('ffmpeg')}"
+    if not lacking:
+        return ok("av", detail)
+    advice = "install PyAV's own wheel: pip install --force-reinstall --only-binary :all: av"
+    return warn("av", f"{detail} lacks {', '.join(lacking)}", advice)
+
+
 def probed(
-    argv: tuple[str, ...] = (sys.executable, str(Path(probe.__file__))),
+    argv: tuple[str, ...] = PROBE,
 ) -> dict[str, Report]:
     """Reports by library; the one that ended the process has that as its error."""
     try:
@@ -71,7 +92,7 @@ def library(name: str, report: Report) -> Finding:
 
 def _advice(name: str, report: Report) -> str:
     if report.get("is_absent"):
-        return INSTALL
+        return INSTALL_CORE if name in probe.MEDIA_LIBRARIES else INSTALL
     if name == "cv2" and ".so" in str(report["error"]):
         return SYSTEM_LIBRARIES
     if name in ("torch", "torchvision"):

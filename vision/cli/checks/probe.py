@@ -1,4 +1,5 @@
-"""Imports the libraries that workers need, one by one; a JSON line about each. Run by path.
+"""Imports the libraries that workers need, one by one; a JSON line about each. Run by
+path, with the names of those that are wanted; all by default.
 
 In a process of its own: a broken library may end it, or never return.
 """
@@ -8,19 +9,43 @@ import sys
 from importlib import import_module
 from typing import Any
 
-LIBRARIES = ("torch", "torchvision", "cv2", "segment_anything", "safetensors")
+MEDIA_LIBRARIES = ("av",)
+"""What reads and writes video: every host needs it."""
+LIBRARIES = (
+    *MEDIA_LIBRARIES,
+    "torch",
+    "torchvision",
+    "cv2",
+    "segment_anything",
+    "safetensors",
+    "trackers",
+)
+CODECS = (
+    *("av1", "h264", "hevc", "mjpeg", "mpeg2video", "mpeg4", "prores", "vp8", "vp9"),
+    "libvpx-vp9",
+)
+"""Read, and the one that annotated videos are written with."""
 
 
 def report(name: str) -> dict[str, object]:
     """Version, or why it can't be imported."""
     try:
         module = import_module(name)
-        extra = {"gpus": gpus(module), "cuda": module.version.cuda} if name == "torch" else {}
-        return {"version": getattr(module, "__version__", ""), **extra}
+        return {"version": getattr(module, "__version__", ""), **more(name, module)}
     except ModuleNotFoundError as error:
         return {"error": str(error), "is_absent": error.name == name}
     except (ImportError, OSError, RuntimeError, AttributeError) as error:
         return {"error": f"{type(error).__name__}: {error}"}
+
+
+def more(name: str, module: Any) -> dict[str, object]:
+    """What else matters of this one."""
+    if name == "torch":
+        return {"gpus": gpus(module), "cuda": module.version.cuda}
+    if name == "av":
+        lacking = [codec for codec in CODECS if codec not in module.codecs_available]
+        return {"ffmpeg": module.ffmpeg_version_info, "lacking": lacking}
+    return {}
 
 
 def gpus(torch: Any) -> list[dict[str, object]]:
@@ -36,7 +61,7 @@ def gpus(torch: Any) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    for library in LIBRARIES:
+    for library in sys.argv[1:] or LIBRARIES:
         # First the name alone: if the import ends the process, this says which it was.
         print(json.dumps({"name": library}), flush=True)  # noqa: T201
         print(json.dumps({"name": library, **report(library)}), flush=True)  # noqa: T201

@@ -1,0 +1,157 @@
+"""A video's line in `results.jsonl`, and the lines of its own file of detections."""
+
+# An image's detections stand in its line. A video may have millions: they have a file of their
+# own, which is written as they are read, and the line says where it is.
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vision.domain.media import MediaFacts
+from vision.domain.states import ItemState
+from vision.domain.stored import StoredDetection
+from vision.domain.track import Track
+from vision.pipelines.export.findings import detection_json
+
+MEDIA_NAMES = (
+    "kind",
+    "media_type",
+    "width",
+    "height",
+    "duration_seconds",
+    "average_fps",
+    "real_fps",
+    "frame_count",
+    "start_seconds",
+    "container",
+    "codec",
+    "rotation",
+)
+DETECTION_NAMES = (
+    "frame_index",
+    "pts_seconds",
+    "track_id",
+    "label",
+    "class_id",
+    "score",
+    "box",
+    "mask",
+    "keypoints",
+    "predicted_iou",
+    "stability_score",
+)
+TRACK_NAMES = (
+    "track_id",
+    "label",
+    "class_id",
+    "first_seconds",
+    "last_seconds",
+    "first_frame",
+    "last_frame",
+    "detections",
+    "best",
+    "path",
+)
+BEST_NAMES = ("frame_index", "pts_seconds", "box", "score")
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOutcome:
+    """What came of one video, without its detections."""
+
+    asset_id: str
+    state: str
+    """done, partial or failed."""
+    error: Mapping[str, str] | None
+    """Of a partial one too, when a part of it failed."""
+    media: Mapping[str, Any]
+    warnings: Sequence[str]
+    counts: Mapping[str, int]
+    frames_decoded: int | None
+    """Frames that were analysed."""
+    frames_declared: int | None
+    """Frames that would have been if the file were whole; None when nobody could tell."""
+    tracks: Sequence[Mapping[str, Any]]
+    track_parameters: Mapping[str, Any] | None
+    provenance: Mapping[str, Any] | None
+
+    @property
+    def has_results(self) -> bool:
+        return self.state in (ItemState.DONE, ItemState.PARTIAL)
+
+    def document(self) -> dict[str, Any]:
+        """`detections` is null, not empty: they are in `detections_file`."""
+        return {
+            "asset_id": self.asset_id,
+            "state": self.state,
+            "error": self.error,
+            "media": self.media,
+            "warnings": list(self.warnings),
+            "counts": dict(self.counts),
+            "frames_decoded": self.frames_decoded,
+            "frames_declared": self.frames_declared,
+            "detections": None,
+            "tracks": list(self.tracks),
+            "track_parameters": self.track_parameters,
+            "provenance": self.provenance,
+        }
+
+
+def video_media_json(facts: MediaFacts) -> dict[str, Any]:
+    """Under MEDIA_NAMES."""
+    return {
+        "kind": facts.kind.value,
+        "media_type": facts.media_type,
+        "width": facts.size.width,
+        "height": facts.size.height,
+        "duration_seconds": facts.duration_seconds,
+        "average_fps": facts.average_fps,
+        "real_fps": facts.real_fps,
+        "frame_count": facts.frame_count,
+        "start_seconds": facts.start_seconds,
+        "container": facts.container,
+        "codec": facts.codec,
+        "rotation": facts.rotation,
+    }
+
+
+def frame_detection_json(stored: StoredDetection) -> dict[str, Any]:
+    """Under DETECTION_NAMES."""
+    return {
+        "frame_index": stored.frame_index,
+        "pts_seconds": stored.pts_seconds,
+        "track_id": stored.track_id,
+        **detection_json(stored.detection),
+    }
+
+
+def track_json(track: Track) -> dict[str, Any]:
+    """Under TRACK_NAMES."""
+    best = track.best
+    return {
+        "track_id": track.track_id,
+        "label": track.label,
+        "class_id": track.class_id,
+        "first_seconds": track.first_seconds,
+        "last_seconds": track.last_seconds,
+        "first_frame": track.first_frame,
+        "last_frame": track.last_frame,
+        "detections": track.detections,
+        "best": {
+            "frame_index": best.frame_index,
+            "pts_seconds": best.pts_seconds,
+            "box": list(best.box),
+            "score": best.score,
+        },
+        "path": track.path.tolist(),
+    }
+
+
+def chosen(answer: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Of a server's answer, what a line of ours has."""
+    return {name: answer.get(name) for name in names}
+
+
+def chosen_of_track(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a track: pictures of it stay with the server."""
+    return chosen(answer, TRACK_NAMES) | {"best": chosen(answer["best"], BEST_NAMES)}
