@@ -8,11 +8,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import TypeAlias
 
-from vision.engine.parts import Engine, open_engine, pace
+from vision.engine.parts import Engine, broker_url, open_engine, pace
 from vision.engine.station import Station
+from vision.engine.tick import MAX_BELLS
 from vision.engine.work_loop import WorkDone, work
 from vision.errors import VisionError
 from vision.settings import Settings
+from workers.queue import Bell
 from workers.shared_state import SharedState
 
 log = logging.getLogger(__name__)
@@ -37,6 +39,7 @@ class Child:
         self._state = state
         self._parts = ExitStack()
         self._station: Station | None = None
+        self._bell: Bell | None = None
 
     def start(self) -> None:
         """Ready before the first bell, if that can be; else the bells try again."""
@@ -55,9 +58,16 @@ class Child:
                 drain=self._state.should_drain,
                 max_seconds=max_seconds,
                 on_move=self._state.work_moved,
+                on_ready=self._wake_others,
             )
         finally:
             self._state.work_ended()
+
+    def _wake_others(self, units: int) -> None:
+        """A video was cut into chunks: the tick would say so too, but only in a while."""
+        if self._bell is not None:
+            # One of them is ours.
+            self._bell.ring(min(units - 1, MAX_BELLS))
 
     def close(self) -> None:
         """In the parent without effect."""
@@ -69,8 +79,9 @@ class Child:
             owner = f"{self._name}/{os.getpid()}"
             station = opening.enter_context(self._open_station(engine, self._settings, owner=owner))
             self._take_back_leases(engine)
+            bell = opening.enter_context(Bell(broker_url(self._settings)))
             self._parts = opening.pop_all()
-        self._station = station
+        self._station, self._bell = station, bell
         # What is loaded by now stays: collecting garbage need not look through it each time.
         gc.collect()
         gc.freeze()

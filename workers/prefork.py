@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 PER_BELL_LOGGERS = ("celery.worker.strategy", "celery.app.trace")
 """Two lines for each bell; what a bell set going is told by our own."""
 WATCH_SECONDS = 5.0
+SLOWEST_DRAWING = 20.0
+"""Seconds that a second of video may take to be drawn and encoded: 4K at 60 fps on one core."""
 STALL_GRACE_SECONDS = 15.0
 """The child ends itself when work stalls. Only when it can't, the parent does."""
 
@@ -93,5 +95,9 @@ class _Parent:
 
 
 def longest_task_seconds(settings: Settings) -> float:
-    """More than any task that gets on can take: a last unit whose every image nearly stalls."""
-    return RING_SECONDS + MAX_ITEMS_PER_UNIT * settings.stall_seconds
+    """More than any task that gets on can take: a drawing of the longest video, and one that was
+    claimed while it lasted; a last unit whose every image nearly stalls.
+    """
+    images = MAX_ITEMS_PER_UNIT * settings.stall_seconds
+    drawing = SLOWEST_DRAWING * settings.max_video_seconds
+    return RING_SECONDS + 2 * drawing + images

@@ -1,15 +1,17 @@
-"""Decoded images on their way from the decode threads to the networks: bounded, in order."""
+"""Decoded pictures on their way from the decode threads to the networks: bounded, in order."""
 
 import threading
 from collections import deque
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from vision.domain.image import RgbImage
 from vision.domain.job import Lease, WorkItem
 from vision.domain.media import MediaFacts
+from vision.domain.video import Frame
 
 MAX_BYTES = 512 * 1024 * 1024
-"""Of decoded pixels that wait; one image more than that may always wait."""
+"""Of decoded pixels that wait; what was just reserved may come on top of that."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,50 +23,77 @@ class DecodedItem:
     image: RgbImage
     facts: MediaFacts
 
+    @property
+    def images(self) -> tuple[RgbImage, ...]:
+        return (self.image,)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedFrames:
+    """Frames of one chunk, for one pass through the networks.
+
+    Which frames share a pass is decided by the chunk alone: on a GPU a picture's result depends
+    in its last bits on the number of pictures beside it, and must not depend on who was quicker.
+    """
+
+    lease: Lease
+    frames: tuple[Frame, ...]
+
+    @property
+    def images(self) -> tuple[RgbImage, ...]:
+        return tuple(frame.image for frame in self.frames)
+
+
+Decoded: TypeAlias = DecodedItem | DecodedFrames
+
 
 class Conveyor:
-    """A place is reserved before decoding starts, so that the bound holds with many decoders."""
+    """A place is reserved for each picture, so that the bound holds with many decoders."""
 
     def __init__(self, max_images: int, *, max_bytes: int = MAX_BYTES) -> None:
         self._max_images = max_images
         self._max_bytes = max_bytes
         self._changed = threading.Condition()
-        self._waiting: deque[DecodedItem] = deque()
-        self._reserved = 0
+        self._waiting: deque[Decoded] = deque()
+        self._images = 0
+        """Waiting, and reserved."""
         self._bytes = 0
         self._is_closed = False
 
     def reserve(self) -> bool:
-        """A place for one image, waiting for it; False when closed."""
+        """A place for one picture, waiting for it; False when closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._has_room())
             if self._is_closed:
                 return False
-            self._reserved += 1
+            self._images += 1
             return True
 
-    def forgo(self) -> None:
-        """The reserved place isn't needed: the image couldn't be decoded, or nobody wants it."""
+    def forgo(self, places: int = 1) -> None:
+        """They aren't needed: the picture couldn't be decoded, or nobody wants it."""
         with self._changed:
-            self._reserved -= 1
+            self._images -= places
             self._changed.notify_all()
 
-    def put(self, decoded: DecodedItem) -> None:
-        """Onto the reserved place."""
+    def put(self, decoded: Decoded) -> None:
+        """Onto the reserved places, one for each picture."""
         with self._changed:
-            self._reserved -= 1
-            self._bytes += decoded.image.nbytes
+            self._bytes += _bytes(decoded)
             self._waiting.append(decoded)
             self._changed.notify_all()
 
-    def take(self, max_images: int) -> list[DecodedItem]:
-        """What waits, of one pipeline, waiting for the first only; empty once closed and empty."""
+    def take(self, max_images: int) -> list[Decoded]:
+        """For one pass, of one pipeline, waiting for the first only; empty once closed and empty.
+
+        Up to `max_images` images, or the frames of one `put`.
+        """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            taken: list[DecodedItem] = []
+            taken: list[Decoded] = []
             while self._waiting and len(taken) < max_images and self._fits(taken):
                 taken.append(self._waiting.popleft())
-            self._bytes -= sum(decoded.image.nbytes for decoded in taken)
+            self._images -= sum(len(decoded.images) for decoded in taken)
+            self._bytes -= sum(_bytes(decoded) for decoded in taken)
             self._changed.notify_all()
             return taken
 
@@ -75,9 +104,15 @@ class Conveyor:
             self._changed.notify_all()
 
     def _has_room(self) -> bool:
-        images = self._reserved + len(self._waiting)
-        return images < self._max_images and self._bytes < self._max_bytes
+        return self._images < self._max_images and self._bytes < self._max_bytes
 
-    def _fits(self, taken: list[DecodedItem]) -> bool:
-        next_sha256 = self._waiting[0].lease.pipeline_sha256
-        return not taken or taken[0].lease.pipeline_sha256 == next_sha256
+    def _fits(self, taken: list[Decoded]) -> bool:
+        if not taken:
+            return True
+        if any(isinstance(decoded, DecodedFrames) for decoded in (taken[0], self._waiting[0])):
+            return False
+        return taken[0].lease.pipeline_sha256 == self._waiting[0].lease.pipeline_sha256
+
+
+def _bytes(decoded: Decoded) -> int:
+    return sum(image.nbytes for image in decoded.images)

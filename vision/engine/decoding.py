@@ -1,78 +1,110 @@
-"""Turns claimed items into pixels, ahead of the networks."""
+"""What every decode thread does: claimed units into pixels for the networks, ahead of them.
+
+Units of videos that need no network end here: probing, following tracks, drawing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from vision.domain.job import ItemFailure, ItemResult, Lease, WorkItem
+from vision.domain.states import UnitKind
 from vision.engine.conveyor import Conveyor, DecodedItem
-from vision.engine.in_flight import InFlight
+from vision.engine.in_flight import InFlight, LeaseGone
+from vision.engine.originals import original
 from vision.engine.outcomes import Outcomes, failure_of
 from vision.engine.source import Source
-from vision.engine.station import Decoder
-from vision.errors import (
-    NotFound,
-    OperatorError,
-    StorageUnavailable,
-    TemporaryError,
-    VisionError,
-)
+from vision.engine.station import Decoder, Station
+from vision.engine.video_chunk import ChunkReading
+from vision.engine.video_unit import VideoUnits
+from vision.errors import OperatorError, TemporaryError, VisionError
 from vision.media.decoded_image import DecodedImage
-from vision.storage.blobs import BlobSource
 
 
 class Decoding:
-    """What every decode thread does; one bad file never stops the rest."""
+    """Any number of threads `run`; one bad file never stops the rest."""
 
     def __init__(
         self,
-        blobs: BlobSource,
+        station: Station,
         source: Source,
         conveyor: Conveyor,
         *,
         in_flight: InFlight,
         outcomes: Outcomes,
     ) -> None:
-        self._blobs = blobs
+        self._blobs = station.blobs
         self._source = source
         self._conveyor = conveyor
         self._in_flight = in_flight
         self._outcomes = outcomes
+        self._chunks = ChunkReading(
+            conveyor, in_flight=in_flight, outcomes=outcomes, frames_at_once=station.batch_images
+        )
+        self._videos = VideoUnits(station, in_flight)
 
     def run(self, decoder: Decoder) -> None:
         """Until the source has no more. Raises StorageUnavailable."""
         while self._conveyor.reserve():
             task = self._source.next()
-            decoded = None if task is None else self._decoded(decoder, *task)
-            if decoded is None:
-                self._conveyor.forgo()
-            else:
-                self._conveyor.put(decoded)
+            if task is not None and task[0].kind is UnitKind.IMAGES:
+                self._decode(decoder, *task)
+                continue
+            # Frames reserve their own places; the other units of videos need none.
+            self._conveyor.forgo()
             if task is None:
                 return
+            self._work_on_video(decoder, *task)
+
+    def _decode(self, decoder: Decoder, lease: Lease, item: WorkItem) -> None:
+        """Onto the reserved place, or the place is given up and the outcome told."""
+        decoded = None
+        with self._blamed(lease):
+            self._in_flight.beat(lease)
+            decoded = self._decoded(decoder, lease, item)
+        if decoded is None:
+            self._conveyor.forgo()
+        else:
+            self._conveyor.put(decoded)
 
     def _decoded(self, decoder: Decoder, lease: Lease, item: WorkItem) -> DecodedItem | None:
-        """None when there is nothing to infer; then the outcome is told already."""
-        if not self._in_flight.holds(lease):
-            return None
+        """None for an image with which something is wrong: told already."""
         try:
             picture = self._picture(decoder, item)
+        except (TemporaryError, OperatorError):
+            raise
+        except VisionError as error:
+            self._fail(lease, item, failure_of(error))
+            return None
+        return DecodedItem(lease, item, picture.image, picture.facts)
+
+    def _picture(self, decoder: Decoder, item: WorkItem) -> DecodedImage:
+        with original(self._blobs, item.blob_key) as source:
+            return decoder.decode(source)
+
+    def _fail(self, lease: Lease, item: WorkItem, failure: ItemFailure) -> None:
+        self._outcomes.item_ended(lease, ItemResult(item.index, failure=failure))
+
+    def _work_on_video(self, decoder: Decoder, lease: Lease, item: WorkItem) -> None:
+        with self._blamed(lease):
+            self._in_flight.beat(lease)
+            if lease.kind is not UnitKind.CHUNK:
+                self._outcomes.unit_ended(self._videos.result(decoder, lease))
+                return
+            with original(self._blobs, item.blob_key) as source:
+                self._chunks.read(decoder, source, lease)
+
+    @contextmanager
+    def _blamed(self, lease: Lease) -> Iterator[None]:
+        """What goes wrong with a unit as a whole is told, and goes no further."""
+        try:
+            yield
+        except LeaseGone:
+            # Cancelled, lost or given back meanwhile: that was told by whoever noticed.
+            return
         except TemporaryError as error:
             # The same would meet the next unit: stop, and let a later bell try again.
             self._source.stop()
             self._outcomes.give_back(lease, reason=str(error))
-        except OperatorError as error:
-            # Not the file's fault: so that it can be tried again, the unit fails and not the item.
-            self._outcomes.unit_failed(lease, error)
         except VisionError as error:
-            self._fail(lease, item, failure_of(error))
-        else:
-            return DecodedItem(lease, item, picture.image, picture.facts)
-        return None
-
-    def _picture(self, decoder: Decoder, item: WorkItem) -> DecodedImage:
-        try:
-            return decoder.decode(self._blobs.source(item.blob_key))
-        except FileNotFoundError as error:
-            raise NotFound("the file is no longer there") from error
-        except OSError as error:
-            raise StorageUnavailable(f"the file can't be read: {error.strerror}") from error
-
-    def _fail(self, lease: Lease, item: WorkItem, failure: ItemFailure) -> None:
-        self._outcomes.item_ended(lease, ItemResult(item.index, failure=failure))
+            # Of a machine that lacks something, or of a video that is none.
+            self._outcomes.unit_failed(lease, error)

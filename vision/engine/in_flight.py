@@ -1,14 +1,20 @@
-"""The units one worker holds right now, and what is known of their items so far."""
+"""The units one worker holds right now, and what is known of them so far."""
 
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
 from uuid import UUID
 
-from vision.domain.job import ItemResult, Lease, UnitResult
+from vision.domain.job import ChunkResult, ItemFailure, ItemResult, Lease, UnitResult
 from vision.domain.provenance import Provenance
+from vision.domain.stored import UnitKey
+from vision.domain.video import FrameDetections
 from vision.engine.progress import Progress
+from vision.engine.unit_records import ChunkRecord, ImagesRecord, UnitRecord, record_of
+
+
+class LeaseGone(Exception):
+    """Raised out of long work on a unit that is no longer held: there is nothing more to tell."""
 
 
 class LeaseKey(NamedTuple):
@@ -24,54 +30,79 @@ class LeaseKey(NamedTuple):
         return cls(lease.job_id, lease.item, lease.chunk, lease.attempt)
 
 
-@dataclass(slots=True)
-class _Unit:
-    lease: Lease
-    results: dict[int, ItemResult] = field(default_factory=dict)
-    provenance: Provenance | None = None
-    is_started: bool = False
-
-    def result(self) -> UnitResult | None:
-        """None while items are missing."""
-        if len(self.results) < len(self.lease.items):
-            return None
-        ordered = tuple(self.results[item.index] for item in self.lease.items)
-        return UnitResult(self.lease, ordered, self.provenance)
-
-
 class InFlight:
     """Claimed and not yet ended units. Safe for threads; a dropped unit's results are ignored."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._changed = threading.Condition()
-        self._units: dict[LeaseKey, _Unit] = {}
+        self._units: dict[LeaseKey, UnitRecord] = {}
 
     def add(self, leases: Iterable[Lease]) -> None:
         with self._changed:
-            self._units.update((LeaseKey.of(lease), _Unit(lease)) for lease in leases)
+            self._units.update((LeaseKey.of(lease), record_of(lease)) for lease in leases)
         self._progress.move()
 
     def holds(self, lease: Lease) -> bool:
         """False once it was committed, lost, cancelled or given back."""
         return LeaseKey.of(lease) in self._units
 
+    def beat(self, lease: Lease) -> None:
+        """Work on it gets on. Raises LeaseGone when it is no longer held."""
+        self._progress.move()
+        if not self.holds(lease):
+            raise LeaseGone
+
     def start(self, lease: Lease, provenance: Provenance) -> None:
-        """Its first image goes into the networks now."""
+        """Its first picture goes into the networks now."""
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
             if unit is not None:
                 unit.is_started, unit.provenance = True, provenance
 
-    def note(self, lease: Lease, result: ItemResult) -> UnitResult | None:
+    def note(self, lease: Lease, result: ItemResult) -> UnitResult | ChunkResult | None:
         """The whole unit's result if this was its last item."""
         self._progress.move()
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
-            if unit is None:
+            if not isinstance(unit, ImagesRecord):
                 return None
             unit.results[result.index] = result
             return unit.result()
+
+    def note_frames(
+        self,
+        lease: Lease,
+        found: Sequence[FrameDetections],
+        *,
+        failed: Sequence[tuple[int, ItemFailure]],
+    ) -> ChunkResult | None:
+        """The whole chunk's result if these were its last frames; `failed` by frame index."""
+        self._progress.move()
+        with self._changed:
+            unit = self._units.get(LeaseKey.of(lease))
+            if not isinstance(unit, ChunkRecord):
+                return None
+            unit.add(found, failed)
+            return unit.result()
+
+    def end_reading(self, lease: Lease, *, frames: int, damage: str | None) -> ChunkResult | None:
+        """No more frames of it come. The chunk's result if all have outcomes already."""
+        self._progress.move()
+        with self._changed:
+            unit = self._units.get(LeaseKey.of(lease))
+            if not isinstance(unit, ChunkRecord):
+                return None
+            unit.frames_read, unit.damage = frames, damage
+            return unit.result()
+
+    def count_frames(self, lease: Lease, frames_done: int) -> None:
+        """For a unit whose frames don't go through the networks. Raises LeaseGone."""
+        self.beat(lease)
+        with self._changed:
+            unit = self._units.get(LeaseKey.of(lease))
+            if unit is not None:
+                unit.frames_done = frames_done
 
     def drop(self, lease: Lease) -> bool:
         """It ended, however; whether it was held until now."""
@@ -84,8 +115,14 @@ class InFlight:
         with self._changed:
             return tuple(unit.lease for unit in self._units.values())
 
+    def frames_done(self) -> dict[UnitKey, int]:
+        """Of the units of videos that have got on."""
+        with self._changed:
+            units = tuple(self._units.values())
+        return {UnitKey.of(unit.lease): unit.frames_done for unit in units if unit.frames_done}
+
     def unstarted(self) -> tuple[Lease, ...]:
-        """Those of which no image was inferred yet: little is lost when they are given back."""
+        """Those of which no picture was inferred yet: little is lost when they are given back."""
         with self._changed:
             return tuple(unit.lease for unit in self._units.values() if not unit.is_started)
 

@@ -75,7 +75,11 @@ class LeaseKeeper:
         leases = self._in_flight.leases()
         if not leases:
             return
-        answer = self._units.heartbeat(leases, lease_seconds=self._pace.lease_seconds)
+        answer = self._units.heartbeat(
+            leases,
+            lease_seconds=self._pace.lease_seconds,
+            frames_done=self._in_flight.frames_done(),
+        )
         for lease in leases:
             key = UnitKey.of(lease)
             if key in answer.cancelled:

@@ -1,10 +1,11 @@
-"""Where what happened to images and units is told: the ledger, the store and the log."""
+"""Where what happened to images, frames and units is told: the ledger, the store and the log."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from vision.domain.job import ItemFailure, ItemResult, Lease
+from vision.domain.job import ItemFailure, ItemResult, Lease, WorkResult
+from vision.domain.video import FrameDetections
 from vision.engine.commits import Commits
 from vision.engine.in_flight import InFlight
 from vision.engine.log_fields import unit_fields
@@ -17,7 +18,16 @@ OnItem: TypeAlias = Callable[[Lease, ItemResult], None]
 """Called from any thread for every image that has an outcome, before it is stored; is quick."""
 
 
+OnFrames: TypeAlias = Callable[[Lease, int], None]
+"""Called from any thread with how many more frames of a chunk have an outcome; is quick. When the
+video itself has ended is in the database: other workers may do other chunks of it."""
+
+
 def unwatched(_lease: Lease, _result: ItemResult) -> None:
+    """For callers who look at the database instead."""
+
+
+def uncounted(_lease: Lease, _frames: int) -> None:
     """For callers who look at the database instead."""
 
 
@@ -31,22 +41,49 @@ class Outcomes:
         commits: Commits,
         *,
         max_fails: int,
-        on_item: OnItem,
+        on_item: OnItem = unwatched,
+        on_frames: OnFrames = uncounted,
     ) -> None:
         self._units = units
         self._in_flight = in_flight
         self._commits = commits
         self._max_fails = max_fails
         self._on_item = on_item
+        self._on_frames = on_frames
 
     def item_ended(self, lease: Lease, result: ItemResult) -> None:
         """The unit goes to be stored when this was its last."""
         self._tell(lease, result)
         if self._in_flight.holds(lease):
             self._on_item(lease, result)
-        finished = self._in_flight.note(lease, result)
-        if finished is not None:
-            self._commits.put(finished)
+        self._unit_may_have_ended(self._in_flight.note(lease, result))
+
+    def frames_ended(
+        self,
+        lease: Lease,
+        found: Sequence[FrameDetections],
+        *,
+        failed: Sequence[tuple[int, ItemFailure]],
+    ) -> None:
+        """`failed` by frame index. The unit goes to be stored when these were its last."""
+        for index, failure in failed:
+            fields = {"frame": index, "code": failure.code}
+            log.warning("frame failed", extra=unit_fields(lease) | fields)
+        if self._in_flight.holds(lease):
+            self._on_frames(lease, len(found) + len(failed))
+        self._unit_may_have_ended(self._in_flight.note_frames(lease, found, failed=failed))
+
+    def reading_ended(self, lease: Lease, *, frames: int, damage: str | None) -> None:
+        """So many frames of the chunk were put onto the conveyor, and no more come."""
+        if damage is not None:
+            fields = {"frames": frames, "damage": damage}
+            log.warning("video damaged", extra=unit_fields(lease) | fields)
+        self._unit_may_have_ended(self._in_flight.end_reading(lease, frames=frames, damage=damage))
+
+    def unit_ended(self, result: WorkResult) -> None:
+        """Of a kind that has its result in one piece."""
+        self._in_flight.beat(result.lease)
+        self._commits.put(result)
 
     def unit_failed(self, lease: Lease, error: VisionError) -> None:
         """The work can't be done at all, such as without weights. Raises StorageUnavailable."""
@@ -76,6 +113,10 @@ class Outcomes:
         """Somebody else has it now: what we still do for it is thrown away."""
         if self._in_flight.drop(lease):
             log.warning("lease lost", extra=unit_fields(lease))
+
+    def _unit_may_have_ended(self, result: WorkResult | None) -> None:
+        if result is not None:
+            self._commits.put(result)
 
     def _tell(self, lease: Lease, result: ItemResult) -> None:
         if result.failure is not None:

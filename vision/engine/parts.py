@@ -20,6 +20,7 @@ from vision.storage.blobs import BlobStore
 from vision.storage.database import Database
 from vision.storage.detections import DetectionStore
 from vision.storage.jobs import JobStore
+from vision.storage.tracks import TrackStore
 from vision.storage.units import UnitStore
 
 
@@ -32,6 +33,7 @@ class Engine:
     jobs: JobStore
     units: UnitStore
     detections: DetectionStore
+    tracks: TrackStore
     blobs: BlobStore
     catalogue: Catalogue
     weights: WeightsStore
@@ -70,6 +72,7 @@ def open_engine(settings: Settings) -> Engine:
         jobs=jobs,
         units=units,
         detections=DetectionStore(database),
+        tracks=TrackStore(database),
         blobs=blobs,
         catalogue=catalogue,
         weights=WeightsStore(models_dir(settings)),

@@ -1,10 +1,12 @@
-"""Decoded images through the networks, on the one thread that may touch the device."""
+"""Decoded images and frames through the networks, on the one thread that may touch the device."""
 
 from collections.abc import Sequence
+from itertools import islice
 
 from vision.domain.job import ItemFailure, ItemResult, Lease
+from vision.domain.video import FrameDetections
 from vision.engine.batch_run import Outcome, run_batch
-from vision.engine.conveyor import Conveyor, DecodedItem
+from vision.engine.conveyor import Conveyor, Decoded, DecodedFrames, DecodedItem
 from vision.engine.in_flight import InFlight, LeaseKey
 from vision.engine.outcomes import Outcomes
 from vision.engine.station import RunsImages, Station
@@ -31,7 +33,7 @@ class Inference:
             if held:
                 self._infer(held)
 
-    def _infer(self, batch: Sequence[DecodedItem]) -> None:
+    def _infer(self, batch: Sequence[Decoded]) -> None:
         try:
             outcomes = self._outcomes_of(batch)
         except TemporaryError as error:
@@ -41,14 +43,22 @@ class Inference:
             for lease in _leases(batch):
                 self._outcomes.unit_failed(lease, error)
         else:
-            for decoded, outcome in zip(batch, outcomes, strict=True):
-                self._outcomes.item_ended(decoded.lease, _result(decoded, outcome))
+            rest = iter(outcomes)
+            for decoded in batch:
+                self._tell(decoded, list(islice(rest, len(decoded.images))))
 
-    def _outcomes_of(self, batch: Sequence[DecodedItem]) -> list[Outcome]:
+    def _outcomes_of(self, batch: Sequence[Decoded]) -> list[Outcome]:
         pipeline = self._opened(batch[0].lease)
         for lease in _leases(batch):
             self._in_flight.start(lease, pipeline.provenance)
-        return run_batch(pipeline, [decoded.image for decoded in batch])
+        return run_batch(pipeline, [image for decoded in batch for image in decoded.images])
+
+    def _tell(self, decoded: Decoded, outcomes: Sequence[Outcome]) -> None:
+        if isinstance(decoded, DecodedItem):
+            self._outcomes.item_ended(decoded.lease, _result(decoded, outcomes[0]))
+        else:
+            found, failed = _frames(decoded, outcomes)
+            self._outcomes.frames_ended(decoded.lease, found, failed=failed)
 
     def _opened(self, lease: Lease) -> RunsImages:
         if self._pipeline is None or self._pipeline_sha256 != lease.pipeline_sha256:
@@ -59,7 +69,7 @@ class Inference:
         return self._pipeline
 
 
-def _leases(batch: Sequence[DecodedItem]) -> list[Lease]:
+def _leases(batch: Sequence[Decoded]) -> list[Lease]:
     """Each once, in order."""
     return list({LeaseKey.of(decoded.lease): decoded.lease for decoded in batch}.values())
 
@@ -68,3 +78,17 @@ def _result(decoded: DecodedItem, outcome: Outcome) -> ItemResult:
     if isinstance(outcome, ItemFailure):
         return ItemResult(decoded.item.index, failure=outcome, facts=decoded.facts)
     return ItemResult(decoded.item.index, detections=outcome, facts=decoded.facts)
+
+
+def _frames(
+    decoded: DecodedFrames, outcomes: Sequence[Outcome]
+) -> tuple[list[FrameDetections], list[tuple[int, ItemFailure]]]:
+    """What was found, and what failed by frame index."""
+    found: list[FrameDetections] = []
+    failed: list[tuple[int, ItemFailure]] = []
+    for frame, outcome in zip(decoded.frames, outcomes, strict=True):
+        if isinstance(outcome, ItemFailure):
+            failed.append((frame.frame_index, outcome))
+        else:
+            found.append(FrameDetections(frame.frame_index, frame.pts_seconds, outcome))
+    return found, failed

@@ -1,4 +1,4 @@
-"""Claims units ahead of the networks and hands out their images one by one."""
+"""Claims units ahead of the networks and hands out their images, or their video, one by one."""
 
 import threading
 from collections import deque
@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from vision.domain.job import Lease, UnitResult, WorkItem
+from vision.domain.states import UnitKind
 from vision.engine.in_flight import InFlight
+from vision.errors import NotFound
 from vision.storage.units import UnitStore
 
 Task: TypeAlias = tuple[Lease, WorkItem]
@@ -97,8 +99,10 @@ class Source:
     def _without_empty(self, leases: tuple[Lease, ...]) -> tuple[Lease, ...]:
         """Units whose every asset was erased meanwhile are done at once."""
         for lease in leases:
-            if not lease.items:
+            if not lease.items and lease.kind is UnitKind.IMAGES:
                 self._units.commit(UnitResult(lease, ()))
+            elif not lease.items:
+                self._units.fail(lease, NotFound.code, "the file was erased", retryable=False)
         return tuple(lease for lease in leases if lease.items)
 
     def _may_claim_more(self) -> bool:

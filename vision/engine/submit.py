@@ -9,7 +9,7 @@ from vision.domain.job import DEFAULT_TENANT, Job, NewJob
 from vision.domain.provenance import canonical_json
 from vision.errors import FieldError, InvalidRequest
 from vision.models.catalogue import Catalogue
-from vision.pipelines.document import PipelineDocument
+from vision.pipelines.document import PipelineDocument, parse_pipeline
 from vision.pipelines.named import resolve
 from vision.pipelines.plan import check
 from vision.storage.jobs import JobStore
@@ -55,6 +55,23 @@ class Submissions:
         document = self.checked_pipeline(request.pipeline)
         new = _new_job(request, document)
         return self._jobs.submit(new, max_open_units=self._limits.max_open_units)
+
+    def retrack(
+        self, job_id: UUID, track: Mapping[str, object], tenant: str = DEFAULT_TENANT
+    ) -> Job:
+        """The ended job, queued again to follow its stored detections by another track stage.
+
+        Runs no model. Raises NotFound, InvalidPipeline naming wrong fields as `track.…`, Conflict
+        for a job that is open or has no video with detections, StorageUnavailable.
+        """
+        job = self._jobs.get(job_id, tenant)
+        document = parse_pipeline({**job.pipeline, "track": dict(track)})
+        return self._jobs.retrack(
+            job_id,
+            tenant,
+            pipeline=document.normal_form,
+            pipeline_sha256=document.sha256,
+        )
 
     def checked_pipeline(self, pipeline: object) -> PipelineDocument:
         """By name or document. Raises InvalidPipeline naming every wrong field."""

@@ -1,6 +1,7 @@
 """Claim, decode, infer, store, overlapped, until nothing is ready: what a bell sets going.
 
 decode threads   claim → decode ──► conveyor ──┐          (bounded)
+                 claim → probe, track, draw ───┼──────────┐
 calling thread                   networks ◄────┘──► finished units
 commit thread                                   store ◄────┘
 keeper thread    renews leases, notices cancel, drain and stall
@@ -14,20 +15,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from vision.engine.batch_run import INTERNAL_ERROR
-from vision.engine.commits import Commits
+from vision.engine.commits import Commits, OnReady, unannounced
 from vision.engine.conveyor import Conveyor
 from vision.engine.decoding import Decoding
 from vision.engine.in_flight import InFlight
 from vision.engine.lease_keeper import LeaseKeeper
-from vision.engine.outcomes import OnItem, Outcomes, unwatched
+from vision.engine.outcomes import OnFrames, OnItem, Outcomes, uncounted, unwatched
 from vision.engine.progress import Progress, unobserved
 from vision.engine.run import Inference
+from vision.engine.shift_end import ShiftEnd
 from vision.engine.source import Source
 from vision.engine.station import Decoder, Pace, Station
 from vision.errors import TemporaryError
 
 IMAGES_AHEAD = 8
-"""Decoded and waiting per image that the networks take at once, at least."""
+"""Decoded and waiting per picture that the networks take at once, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class WorkDone:
 
     units: int
     images: int
+    frames: int = 0
+    """Of videos, analysed."""
 
 
 def never() -> bool:
@@ -51,45 +55,58 @@ def work(
     max_seconds: float = float("inf"),
     on_move: Callable[[], None] = unobserved,
     on_item: OnItem = unwatched,
+    on_frames: OnFrames = uncounted,
+    on_ready: OnReady = unannounced,
 ) -> WorkDone:
     """Claims and runs until nothing is ready, `drain` says so, or `max_seconds` are over.
 
     What is claimed by then is finished or given back. Raises StorageUnavailable when the
     database can't be reached; units still held are then left to their leases.
     """
-    return _Shift(
-        station, pace, drain=drain, max_seconds=max_seconds, on_move=on_move, on_item=on_item
-    ).run()
+    watched = _Watched(drain, on_move, on_item, on_frames, on_ready)
+    return _Shift(station, pace, watched, ends_at=time.monotonic() + max_seconds).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """Whom to ask and whom to tell."""
+
+    drain: Callable[[], bool]
+    on_move: Callable[[], None]
+    on_item: OnItem
+    on_frames: OnFrames
+    on_ready: OnReady
 
 
 class _Shift:
     """The threads of one call of `work`, and what they share."""
 
-    def __init__(
-        self,
-        station: Station,
-        pace: Pace,
-        *,
-        drain: Callable[[], bool],
-        max_seconds: float,
-        on_move: Callable[[], None],
-        on_item: OnItem,
-    ) -> None:
+    def __init__(self, station: Station, pace: Pace, watched: _Watched, *, ends_at: float) -> None:
         self._station = station
         self._pace = pace
         self._over = threading.Event()
         self._decoding_left = len(station.decoders)
         self._lock = threading.Lock()
         self._may_be_tried_again = False
-        progress = Progress(on_move)
+        progress = Progress(watched.on_move)
         self._in_flight = InFlight(progress)
         self._conveyor = Conveyor(IMAGES_AHEAD * station.batch_images + len(station.decoders))
-        self._commits = Commits(station.units, self._in_flight, patience_seconds=pace.lease_seconds)
-        self._source = self._new_source(time.monotonic() + max_seconds)
-        self._outcomes = Outcomes(
-            station.units, self._in_flight, self._commits, max_fails=pace.max_fails, on_item=on_item
+        self._commits = Commits(
+            station.units,
+            self._in_flight,
+            patience_seconds=pace.lease_seconds,
+            on_ready=watched.on_ready,
         )
-        self._keeper = self._new_keeper(progress, drain)
+        self._source = self._new_source(ends_at)
+        self._outcomes = Outcomes(
+            station.units,
+            self._in_flight,
+            self._commits,
+            max_fails=pace.max_fails,
+            on_item=watched.on_item,
+            on_frames=watched.on_frames,
+        )
+        self._keeper = self._new_keeper(progress, watched.drain)
 
     def run(self) -> WorkDone:
         inference = Inference(
@@ -108,11 +125,12 @@ class _Shift:
             finally:
                 self._end(decoding, storing)
                 self._settle([*decoding, storing, keeping])
-        return WorkDone(self._commits.stored_units, self._commits.stored_images)
+        commits = self._commits
+        return WorkDone(commits.stored_units, commits.stored_images, commits.stored_frames)
 
     def _decode(self, decoder: Decoder) -> None:
         decoding = Decoding(
-            self._station.blobs,
+            self._station,
             self._source,
             self._conveyor,
             in_flight=self._in_flight,
@@ -165,7 +183,7 @@ class _Shift:
             self._in_flight,
             owner=self._station.owner,
             lease_seconds=self._pace.lease_seconds,
-            has_time=lambda: time.monotonic() < ends_at,
+            has_time=ShiftEnd(self._in_flight, ends_at=ends_at).has_time,
         )
 
     def _new_keeper(self, progress: Progress, drain: Callable[[], bool]) -> LeaseKeeper:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 
 from vision.engine.device_pipeline import DevicePipeline
+from vision.engine.kept_files import KeptFiles
 from vision.engine.parts import Engine, decode_limits
 from vision.engine.station import RunsImages, Station
 from vision.media.decode_process import DecodeProcess
@@ -27,7 +28,7 @@ def open_station(
 ) -> Iterator[Station]:
     """Touches the device and sets torch's threads: call it in the process that will infer.
 
-    `blobs` is where the images are, when not in the engine's own store. Raises OperatorError.
+    `blobs` has the images and videos, when the engine's own store has not. Raises OperatorError.
     """
     if settings.worker_threads:
         torch.set_num_threads(settings.worker_threads)
@@ -38,10 +39,15 @@ def open_station(
         yield Station(
             owner=owner,
             units=engine.units,
-            blobs=blobs or engine.blobs,
+            blobs=blobs or KeptFiles(engine.blobs, files=len(decoders) + 1),
             decoders=tuple(stack.enter_context(decoder) for decoder in decoders),
             open_pipeline=PipelineOpener(pool),
+            detections=engine.detections,
+            tracks=engine.tracks,
+            derived=engine.blobs,
             batch_images=GPU_BATCH if on_gpu else 1,
+            chunk_frames=settings.chunk_frames,
+            video_codec=settings.video_codec,
         )
 
 

@@ -96,6 +96,11 @@ class BlobStore:
         """Folder for files that are being received: from here `put_file` needs no copy."""
         return self._staging
 
+    @property
+    def has_files(self) -> bool:
+        """Whether `source` gives paths."""
+        return self._folder is not None
+
     def put_file(self, path: Path, key: str) -> None:
         """Stores the file and removes it from `path`. When this returns the bytes are durable.
 

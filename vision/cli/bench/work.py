@@ -98,7 +98,16 @@ class _Bench:
         def opened(_document: Mapping[str, object]) -> PacedPipeline:
             return pipeline
 
-        return Station("bench", self._engine.units, self._engine.blobs, (self._decoder,), opened)
+        return Station(
+            owner="bench",
+            units=self._engine.units,
+            blobs=self._engine.blobs,
+            decoders=(self._decoder,),
+            open_pipeline=opened,
+            detections=self._engine.detections,
+            tracks=self._engine.tracks,
+            derived=self._engine.blobs,
+        )
 
     def _submit(self, images: int) -> None:
         ids = tuple(asset.id for asset in self._assets)
