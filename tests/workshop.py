@@ -18,7 +18,7 @@ from vision.domain.job import Job, NewJob
 from vision.domain.provenance import Provenance, StageProvenance, canonical_json
 from vision.domain.stored import DetectionFilter
 from vision.engine.parts import Engine, open_engine
-from vision.engine.station import RunsImages, Station
+from vision.engine.station import OpenPipeline, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
 from vision.settings import Settings
@@ -133,7 +133,12 @@ class Workshop:
 
 
 @contextmanager
-def open_workshop(settings: Settings, *, owner: str = "tester/1") -> Iterator[Workshop]:
+def open_workshop(
+    settings: Settings,
+    *,
+    owner: str = "tester/1",
+    open_pipeline: OpenPipeline = open_colour_pipeline,
+) -> Iterator[Workshop]:
     with open_engine(settings) as engine, DecodeProcess(LIMITS) as decoder:
         yield Workshop(
             engine,
@@ -142,7 +147,11 @@ def open_workshop(settings: Settings, *, owner: str = "tester/1") -> Iterator[Wo
                 units=engine.units,
                 blobs=engine.blobs,
                 decoders=(decoder,),
-                open_pipeline=open_colour_pipeline,
+                open_pipeline=open_pipeline,
+                chunk_frames=settings.chunk_frames,
+                detections=engine.detections,
+                tracks=engine.tracks,
+                derived=engine.blobs,
             ),
         )
 

@@ -1,7 +1,7 @@
 """A real worker whose pipeline is the workshop's: `python colour_worker.py`.
 
-Pictures of the deadly number kill the process that infers them, as broken native code does, or
-make it hang.
+Pictures and frames of the deadly number kill the process that infers them, as broken native code
+does, or make it hang.
 """
 
 import os
@@ -21,6 +21,7 @@ from vision.settings import Settings
 from workers.prefork import serve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from video_workshop import SpotPipeline, number_of
 from workshop import LIMITS, ColourPipeline
 
 DEADLY_NUMBER = 13
@@ -45,8 +46,20 @@ class DeadlyPipeline(ColourPipeline):
             time.sleep(1)
 
 
+class DeadlySpots(SpotPipeline):
+    """Doesn't survive one frame."""
+
+    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+        if any(number_of(image) == DEADLY_NUMBER for image in images):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(images)
+
+
 def open_pipeline(document: Mapping[str, object]) -> RunsImages:
-    """From `{"colour": {"seconds": …, "deadly": …}}`."""
+    """From `{"colour": {"seconds": …, "deadly": …}}`, or the same with spots."""
+    spots = document.get("spots")
+    if isinstance(spots, dict):
+        return (DeadlySpots if "deadly" in spots else SpotPipeline)(spots["seconds"])
     options = document["colour"]
     assert isinstance(options, dict)
     if "deadly" in options:
@@ -63,6 +76,11 @@ def open_station(engine: Engine, settings: Settings, *, owner: str) -> Iterator[
             blobs=engine.blobs,
             decoders=(decoder,),
             open_pipeline=open_pipeline,
+            detections=engine.detections,
+            tracks=engine.tracks,
+            derived=engine.blobs,
+            chunk_frames=settings.chunk_frames,
+            video_codec=settings.video_codec,
         )
 
 
