@@ -1,6 +1,7 @@
 """A job's results as a file for other tools."""
 
 from collections.abc import Iterator
+from functools import partial
 from tempfile import TemporaryFile
 from typing import Annotated, BinaryIO, Final
 from uuid import UUID
@@ -14,7 +15,8 @@ from api.downloads import SAFE_HEADERS, attachment, streamed
 from api.schemas.base import Question
 from api.services import Given, Services, Tenant
 from vision.domain.job import Item, Job
-from vision.domain.stored import DetectionFilter
+from vision.domain.stored import DetectionFilter, StoredDetection, TrackFilter
+from vision.domain.track import Track
 from vision.pipelines.export.findings import Findings
 from vision.pipelines.export.formats import FORMATS, export_format
 
@@ -61,7 +63,26 @@ def export_job(
 def _findings(services: Services, job: Job) -> Findings:
     engine = services.engine
     detections = engine.detections.stream(DetectionFilter(tenant=job.tenant, job_id=job.id))
-    return Findings(job, tuple(_items(services, job)), detections, _keypoint_names(services, job))
+    return Findings(
+        job,
+        tuple(_items(services, job)),
+        detections,
+        _keypoint_names(services, job),
+        frame_times=lambda item: engine.tracks.frame_times(job.id, item.index),
+        tracks=partial(_tracks, services, job),
+        along=partial(_along, services, job),
+    )
+
+
+def _tracks(services: Services, job: Job, item: Item) -> Iterator[Track]:
+    chosen = TrackFilter(job.id, job.tenant, asset_id=item.asset_id)
+    return (stored.track for stored in services.engine.tracks.stream(chosen))
+
+
+def _along(services: Services, job: Job, item: Item, track: Track) -> Iterator[StoredDetection]:
+    chosen = DetectionFilter(job.tenant, job.id, asset_id=item.asset_id, track_id=track.track_id)
+    stream = services.engine.detections.stream
+    return stream(chosen, include_masks=False, include_keypoints=False)
 
 
 def _items(services: Services, job: Job) -> Iterator[Item]:

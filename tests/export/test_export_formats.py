@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from uuid import UUID
@@ -238,7 +239,7 @@ def test_pyarrow_reads_rows_types_and_provenance() -> None:
     assert [one["error_code"] for one in about["items"]] == [None, "image_truncated", None, None]
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"mot", "cvat"}))
 def test_a_job_without_any_detection_gives_a_valid_file(name: str, tmp_path: Path) -> None:
     data = exported(name, ())
 
@@ -248,11 +249,14 @@ def test_a_job_without_any_detection_gives_a_valid_file(name: str, tmp_path: Pat
         assert pq.read_table(io.BytesIO(data)).num_rows == 0
     elif name == "csv":
         assert len(data.splitlines()) == 1
+    elif name == "yolo":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            assert not any(archive.read(one) for one in archive.namelist() if "labels" in one)
     else:
         assert len(data.splitlines()) == len(ITEMS)
 
 
-@pytest.mark.parametrize("name", ["coco", "csv", "parquet"])
+@pytest.mark.parametrize("name", ["csv", "parquet"])
 def test_detections_are_read_one_by_one_as_they_are_written(name: str) -> None:
     written_before_the_end = []
     file = OnlyWritable()
@@ -268,7 +272,7 @@ def test_detections_are_read_one_by_one_as_they_are_written(name: str) -> None:
 
 
 def test_an_unknown_format_is_refused_by_name() -> None:
-    with pytest.raises(InvalidRequest, match="no format 'yolo'") as refusal:
-        export_format("yolo")
+    with pytest.raises(InvalidRequest, match="no format 'voc'") as refusal:
+        export_format("voc")
 
     assert refusal.value.errors[0].field == "format"

@@ -28,7 +28,11 @@ COLUMNS = (
     "mask",
     "keypoints",
     "provenance_digest",
+    "frame_index",
+    "pts_seconds",
+    "track_id",
 )
+"""The last three are empty for an image, `track_id` also for what belongs to no track."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet runs a cell that begins so (OWASP, CSV injection)."""
 
@@ -65,6 +69,9 @@ def _row(item: Item, stored: StoredDetection) -> tuple[object, ...]:
         _json_cell(None if stored.mask is None else stored.mask.to_json()),
         _json_cell(keypoints),
         stored.provenance_digest,
+        stored.frame_index,
+        stored.pts_seconds,
+        stored.track_id,
     )
 
 

@@ -1,6 +1,6 @@
 """What every export format is written from, and the JSON forms they share."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -9,8 +9,33 @@ from numpy.typing import NDArray
 
 from vision.domain.detections import Detection
 from vision.domain.job import Item, Job
-from vision.domain.media import MediaFacts
+from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.stored import StoredDetection
+from vision.domain.track import Track
+from vision.domain.video import FrameTimes
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image, or one analysed frame of a video, with everything found in it."""
+
+    item: Item
+    detections: tuple[StoredDetection, ...]
+    frame_index: int | None = None
+    """None for an image."""
+    pts_seconds: float | None = None
+
+
+def no_frames(_item: Item) -> FrameTimes:
+    return FrameTimes(np.zeros(0, np.int64), np.zeros(0, np.float64))
+
+
+def no_tracks(_item: Item) -> Iterable[Track]:
+    return ()
+
+
+def nothing_along(_item: Item, _track: Track) -> Iterable[StoredDetection]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,33 +46,88 @@ class Findings:
     items: tuple[Item, ...]
     """Every item of the job, in its order."""
     detections: Iterable[StoredDetection]
-    """With masks and keypoints, in the order of the items, within an item in the model's."""
+    """With masks and keypoints, in the order of the items, within an item in order of time and
+    the model's."""
     keypoint_names: tuple[str, ...] = ()
     """Of the model that gives keypoints, where the catalogue names them."""
+    frame_times: Callable[[Item], FrameTimes] = no_frames
+    """Of a video: the frames that were analysed, those without detections too."""
+    tracks: Callable[[Item], Iterable[Track]] = no_tracks
+    """Of a video, in order of their ids."""
+    along: Callable[[Item, Track], Iterable[StoredDetection]] = nothing_along
+    """What a track consists of, in order of time; masks are not needed."""
 
-    def by_item(self) -> Iterator[tuple[Item, tuple[StoredDetection, ...]]]:
-        """Every item with its detections, those with none too; one item in memory at a time.
+    def by_item(self) -> Iterator[tuple[Item, Iterator[Picture]]]:
+        """Every item with its pictures: an image has one, a video one per analysed frame.
 
+        One picture is in memory at a time: an item's pictures are gone when the next item comes.
         Raises ValueError when the detections are in another order.
         """
-        groups = groupby(self.detections, key=lambda stored: stored.item)
-        index, found = next(groups, _NO_GROUP)
+        ahead = _Ahead(self.detections)
         for item in self.items:
-            if item.index == index:
-                yield item, tuple(found)
-                index, found = next(groups, _NO_GROUP)
-            else:
-                yield item, ()
-        if index is not None:
-            raise ValueError(f"detections of item {index} are not in the order of the items")
+            pictures = self._pictures(item, ahead)
+            yield item, pictures
+            for _unread in pictures:
+                pass
+        if ahead.item is not None:
+            raise ValueError(f"detections of item {ahead.item} are not in the order of the items")
+
+    def pictures(self) -> Iterator[Picture]:
+        """Those of all items."""
+        return (picture for _item, pictures in self.by_item() for picture in pictures)
 
     def with_items(self) -> Iterator[tuple[Item, StoredDetection]]:
         """Every detection beside its item."""
         by_index = {item.index: item for item in self.items}
         return ((by_index[stored.item], stored) for stored in self.detections)
 
+    def _pictures(self, item: Item, ahead: "_Ahead") -> Iterator[Picture]:
+        if item.facts.kind is not MediaKind.VIDEO:
+            yield Picture(item, ahead.take(item, None))
+            return
+        times = self.frame_times(item)
+        for index, seconds in zip(times.frame_index, times.pts_seconds, strict=True):
+            # While the job runs, frames may be stored after the list of them was read.
+            yield from ahead.pictures_before(item, int(index))
+            yield Picture(item, ahead.take(item, int(index)), int(index), float(seconds))
+        yield from ahead.pictures_before(item, None)
 
-_NO_GROUP: tuple[int | None, Iterator[StoredDetection]] = (None, iter(()))
+
+class _Ahead:
+    """Detections picture by picture, with a look at which picture is next."""
+
+    def __init__(self, detections: Iterable[StoredDetection]) -> None:
+        self._groups = groupby(detections, key=lambda stored: (stored.item, stored.frame_index))
+        self.item: int | None
+        """Of the next detections; None after the last."""
+        self._frame: int | None
+        self._found: Iterator[StoredDetection]
+        self._advance()
+
+    def take(self, item: Item, frame: int | None) -> tuple[StoredDetection, ...]:
+        """Those of this picture, if they are next, else none."""
+        if (self.item, self._frame) != (item.index, frame):
+            return ()
+        found = tuple(self._found)
+        self._advance()
+        return found
+
+    def pictures_before(self, item: Item, frame: int | None) -> Iterator[Picture]:
+        """Frames of the item before the given one; None is the end."""
+        while self.item == item.index and self._frame is not None:
+            if frame is not None and self._frame >= frame:
+                return
+            found = self.take(item, self._frame)
+            yield Picture(item, found, found[0].frame_index, found[0].pts_seconds)
+
+    def _advance(self) -> None:
+        (self.item, self._frame), self._found = next(self._groups, _NO_GROUP)
+
+
+_NO_GROUP: tuple[tuple[int | None, int | None], Iterator[StoredDetection]] = (
+    (None, None),
+    iter(()),
+)
 
 
 def provenance_of(job: Job, digest: str | None) -> Mapping[str, object] | None:
@@ -78,11 +158,25 @@ def points_json(keypoints: NDArray[np.float32]) -> list[list[float]]:
 
 def media_json(facts: MediaFacts) -> dict[str, object]:
     """What the content says of itself."""
-    return {
+    still: dict[str, object] = {
         "kind": facts.kind.value,
         "media_type": facts.media_type,
         "width": facts.size.width,
         "height": facts.size.height,
+    }
+    return still if facts.kind is MediaKind.IMAGE else still | _motion(facts)
+
+
+def _motion(facts: MediaFacts) -> dict[str, object]:
+    return {
+        "duration_seconds": facts.duration_seconds,
+        "average_fps": facts.average_fps,
+        "real_fps": facts.real_fps,
+        "frame_count": facts.frame_count,
+        "start_seconds": facts.start_seconds,
+        "container": facts.container,
+        "codec": facts.codec,
+        "rotation": facts.rotation,
     }
 
 

@@ -7,9 +7,12 @@ from typing import BinaryIO
 from vision.errors import FieldError, InvalidRequest
 from vision.pipelines.export.coco import write_coco
 from vision.pipelines.export.csv import write_csv
+from vision.pipelines.export.cvat import write_cvat
 from vision.pipelines.export.findings import Findings
 from vision.pipelines.export.jsonl import write_jsonl
+from vision.pipelines.export.mot import write_mot
 from vision.pipelines.export.parquet import write_parquet
+from vision.pipelines.export.yolo import write_yolo
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,7 @@ class ExportFormat:
     extension: str
     """With its dot."""
     write: Callable[[Findings, BinaryIO], None]
+    """Raises InvalidRequest where the job has nothing that the format is for."""
 
 
 FORMATS: Mapping[str, ExportFormat] = {
@@ -30,6 +34,9 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("jsonl", "application/x-ndjson", ".jsonl", write_jsonl),
         ExportFormat("csv", "text/csv; charset=utf-8", ".csv", write_csv),
         ExportFormat("parquet", "application/vnd.apache.parquet", ".parquet", write_parquet),
+        ExportFormat("mot", "application/zip", ".zip", write_mot),
+        ExportFormat("cvat", "application/zip", ".zip", write_cvat),
+        ExportFormat("yolo", "application/zip", ".zip", write_yolo),
     )
 }
 

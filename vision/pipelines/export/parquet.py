@@ -36,6 +36,9 @@ COLUMNS = pa.schema(
         ("mask_area", pa.int64()),
         ("keypoints", pa.list_(POINT)),
         ("provenance_digest", pa.string()),
+        ("frame_index", pa.int64()),
+        ("pts_seconds", pa.float64()),
+        ("track_id", pa.int64()),
     ]
 )
 """`mask_counts` is COCO's compressed run lengths; their size is the image's."""
@@ -69,6 +72,9 @@ def _item(item: Item) -> dict[str, object]:
         "state": item.state.value,
         "detections": item.detections,
         "error_code": None if item.error is None else item.error.code,
+        "frames_done": None if item.video is None else item.video.frames_done,
+        "frames_declared": item.frames_declared,
+        "track_parameters": None if item.track_parameters is None else dict(item.track_parameters),
     }
 
 
@@ -94,6 +100,9 @@ def _row(item: Item, stored: StoredDetection) -> dict[str, Any]:
         "mask_area": None if stored.mask is None else stored.mask.area,
         "keypoints": None if stored.keypoints is None else _points(stored.keypoints.tolist()),
         "provenance_digest": stored.provenance_digest,
+        "frame_index": stored.frame_index,
+        "pts_seconds": stored.pts_seconds,
+        "track_id": stored.track_id,
     }
 
 
