@@ -39,8 +39,6 @@ class DecoderPool:
     ) -> bytes:
         """As `DecodeProcess.annotate`."""
         with self._borrowed() as decoder:
-            if at_seconds is None:
-                return decoder.annotate(source, overlay, media_type)
             return decoder.annotate(source, overlay, media_type, at_seconds=at_seconds)
 
     def close(self) -> None:
