@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vision.cli import exits
-from vision.cli.bench import decode, interactive, pages, rows, tracking, upload, work
+from vision.cli.bench import decode, interactive, pages, rows, tracking, upload, video, work
 from vision.cli.bench.measure import Figure, machine
 from vision.cli.output import notes, out, print_json, print_table
 from vision.errors import FieldError, InvalidRequest
@@ -22,6 +22,7 @@ WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "interactive": interactive.run,
     "decode": decode.run,
     "upload": upload.run,
+    "video": video.run,
     "tracking": tracking.run,
 }
 NAMES = (*WITHOUT_DATABASE, "rows", "pages")
