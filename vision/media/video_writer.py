@@ -13,13 +13,14 @@ from typing import Final, Literal, Self, TypeAlias, cast
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
 from av.video.frame import PictureType
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from vision.domain.image import ImageSize, RgbImage
-from vision.errors import StorageFull
+from vision.errors import MissingDependency, StorageFull
 
 VideoCodec: TypeAlias = Literal["vp9", "h264"]
 MEDIA_TYPE: Final = "video/mp4"
@@ -52,7 +53,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class VideoWriter:
-    """Writes one MP4. It can be played once the `with` block has ended, and not if that fails.
+    """Writes one MP4; raises MissingDependency where FFmpeg lacks the encoder. It can be played once the `with` block has ended, and not if that fails.
 
     The first picture is shown at 0, whatever its PTS (MP4 has no negative times, and players show
     nothing until a late start); every other one as long after it as its PTS says, exactly.
@@ -174,7 +175,10 @@ def _stream(
     file: OutputContainer, size: ImageSize, *, codec: VideoCodec, tick: Fraction
 ) -> VideoStream:
     options = dict(_OPTIONS[codec])
-    stream = cast(VideoStream, file.add_stream(_ENCODERS[codec], _NOMINAL_FPS, options))
+    try:
+        stream = cast(VideoStream, file.add_stream(_ENCODERS[codec], _NOMINAL_FPS, options))
+    except UnknownCodecError as error:
+        raise MissingDependency(f"this build of FFmpeg has no {_ENCODERS[codec]}") from error
     stream.width, stream.height = size.width + size.width % 2, size.height + size.height % 2
     stream.pix_fmt = "yuv420p"
     context = stream.codec_context

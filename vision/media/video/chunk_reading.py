@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final, TypeAlias
 
 from av.video.frame import VideoFrame
@@ -9,6 +10,7 @@ from av.video.frame import VideoFrame
 from vision.domain.video import Chunk
 from vision.media.video.cursor import PacketCursor
 from vision.media.video.decoder import FrameDecoder, Output
+from vision.media.video.lagging import LaggingLedger
 from vision.media.video.ledger import Fed, Ledger
 from vision.media.video.segments import Segment, segments
 from vision.media.video.source import VideoSource
@@ -90,7 +92,7 @@ class ChunkReading:
 
     def _sound(self, segment: Segment) -> Iterator[Decoded]:
         """The segment's frames that show what was filmed. Raises _Trouble unless careful."""
-        ledger = Ledger(segment.start, segment.stop, first_index=segment.first_index)
+        ledger = self._ledger(segment)
         self._move_to(segment)
         held: deque[Decoded] = deque()
         for output in self._outputs(segment, ledger):
@@ -102,6 +104,11 @@ class ChunkReading:
         ledger.end()
         self._note_lost(segment, ledger)
         yield from held
+
+    def _ledger(self, segment: Segment) -> Ledger:
+        lag = self._source.dts_lag
+        kind = partial(LaggingLedger, lag=lag) if lag else Ledger
+        return kind(segment.start, segment.stop, first_index=segment.first_index)
 
     def _move_to(self, segment: Segment) -> None:
         if segment.is_from_start:
@@ -133,7 +140,7 @@ class ChunkReading:
             self._require_careful()
             ledger.broke()
         for frame in output.frames:
-            fed = None if frame.pts is None else ledger.come_out(frame.pts)
+            fed = ledger.come_out(frame)
             if fed is None or fed.index is None:
                 continue
             if frame.is_corrupt:

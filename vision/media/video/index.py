@@ -17,6 +17,7 @@ from vision.media.video.facts import (
     header_seconds,
     require_length,
 )
+from vision.media.video.lagging import lagging
 from vision.media.video.packet import VideoPacket
 from vision.media.video.source import VideoSource
 
@@ -80,8 +81,12 @@ def _read(source: VideoSource, beat: Callable[[], None]) -> _Frames:
 
 def _sorted(found: _Frames, source: VideoSource) -> FrameIndex:
     pts = np.array(found.pts, np.int64)
-    order = np.argsort(pts, kind="stable")
     keys = np.array(found.keys, np.bool_)
+    if source.dts_lag:
+        # Nobody knows which of these frames is the keyframe's: decoding starts at the beginning.
+        keys = np.arange(len(pts)) == 0
+        pts = lagging(pts, source.dts_lag)
+    order = np.argsort(pts, kind="stable")
     return FrameIndex(source.time_base, pts[order], keys[order])
 
 

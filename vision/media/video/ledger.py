@@ -10,6 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
+from av.video.frame import VideoFrame
+
 from vision.media.video.packet import VideoPacket
 
 _REMEMBERED_KEYS = 64
@@ -63,8 +65,11 @@ class Ledger:
         self._judge(fed)
         heappush(self._waiting, fed)
 
-    def come_out(self, pts: int) -> Fed | None:
+    def come_out(self, frame: VideoFrame) -> Fed | None:
         """The packet whose frame this is; those passed over are lost. None for no packet's."""
+        pts = frame.pts
+        if pts is None:
+            return None
         self.is_past_stop |= self._stop is not None and pts >= self._stop
         while self._waiting and self._waiting[0].pts < pts:
             self._lose(heappop(self._waiting))

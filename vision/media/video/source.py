@@ -17,6 +17,7 @@ import av
 from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Discard, Disposition
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from vision.errors import (
@@ -43,6 +44,9 @@ _DEMUXERS: Final = {
     "video/mpeg": "mpeg",
 }
 _FORMATS: Final = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg"
+_WITHOUT_PTS: Final = ("video/x-msvideo", "video/mpeg")
+_GENERATE_PTS: Final = 0x0001
+"""AVFMT_FLAG_GENPTS, which PyAV sets."""
 _NO_PROTOCOL: Final = "none"
 _NOT_MOVING: Final = Disposition.attached_pic | Disposition.timed_thumbnails
 _READ_BYTES: Final = 1 << 18
@@ -103,6 +107,9 @@ class VideoSource:
         self.time_base = _time_base(self.stream)
         self.trouble = ReadingTrouble()
         context = self.stream.codec_context
+        self.dts_lag = _dts_lag(self.media_type, context)
+        if self.dts_lag is not None:
+            self._container.flags &= ~_GENERATE_PTS
         context.options = {"max_pixels": str(self.limits.max_pixels)}
         context.thread_count = threads
         context.thread_type = ThreadType.AUTO if threads != 1 else ThreadType.NONE
@@ -147,13 +154,21 @@ class VideoSource:
         return self.codec != "vp8" or bool(memoryview(packet)[0] & 0x10)
 
     def _is_sound(self, packet: VideoPacket) -> bool:
-        if packet.pts is None:
+        if packet.pts is None or self.dts_lag is not None:
             packet.pts = packet.dts
         if packet.is_corrupt or packet.pts is None or abs(packet.pts) > _FARTHEST_PTS:
             self.trouble.corrupt_packets += 1
             self.trouble.note("a packet of the file is incomplete")
             return False
         return True
+
+
+def _dts_lag(media_type: str, context: VideoCodecContext) -> int | None:
+    """In AVI and MPEG-PS, presentation times are absent or belong to another frame, so frames get
+    the decoding times instead, in the order in which they come out; the first one gets the
+    decoding time of the packet so many packets later. None where presentation times are right.
+    """
+    return context.reorder_depth if media_type in _WITHOUT_PTS else None
 
 
 def _video_type(file: int) -> str:
