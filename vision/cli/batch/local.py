@@ -61,7 +61,7 @@ def local_backend(document: PipelineDocument, place: OutputFolder) -> Iterator["
     folder = FolderSource()
     with open_engine(settings) as engine:
         migrate(engine.database)
-        _free_leases(engine, settings)
+        _tidy_up(engine, settings)
         with (
             open_station(engine, settings, owner=f"{OWNER}-{os.getpid()}", blobs=folder) as station,
             Drawers(decode_limits(settings)) as drawers,
@@ -212,10 +212,12 @@ def _work(backend: LocalBackend, station: Station, patient: Pace, stop: threadin
         stop.wait(LOOK_AGAIN_SECONDS)
 
 
-def _free_leases(engine: Engine, settings: Settings) -> None:
+def _tidy_up(engine: Engine, settings: Settings) -> None:
     """An earlier run that was killed holds nothing: the output folder is ours alone."""
     engine.units.expire_owner(OWNER)
     engine.units.reap(max_fails=settings.max_fails)
+    # Videos that it had half drawn.
+    engine.blobs.sweep_staging(older_than_seconds=0.0)
 
 
 def _log_to(path: Path, level: str) -> None:

@@ -95,14 +95,7 @@ def summary_json(tally: Tally, facts: BatchFacts) -> dict[str, object]:
     return {
         "state": _STATES[tally.exit_code],
         "folder": facts.folder,
-        "files": {
-            "total": tally.files,
-            "done": tally.done,
-            "partial": len(tally.partial),
-            "failed": len(tally.errors),
-            "reused": facts.reused,
-            "skipped": dict(facts.skipped),
-        },
+        "files": _files(tally, facts),
         "videos": {"files": tally.videos, "frames": tally.frames, "tracks": tally.tracks},
         "detections": tally.detections,
         "labels": dict(tally.labels.most_common()),
@@ -117,6 +110,17 @@ def summary_json(tally: Tally, facts: BatchFacts) -> dict[str, object]:
         "pipeline": facts.pipeline,
         "models": list(tally.models.values()),
         "code_version": __version__,
+    }
+
+
+def _files(tally: Tally, facts: BatchFacts) -> dict[str, object]:
+    return {
+        "total": tally.files,
+        "done": tally.done,
+        "partial": len(tally.partial),
+        "failed": len(tally.errors),
+        "reused": facts.reused,
+        "skipped": dict(facts.skipped),
     }
 
 
