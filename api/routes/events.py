@@ -18,7 +18,10 @@ from vision.errors import NotFound, TemporaryError
 router = APIRouter(prefix="/v1", tags=["jobs"])
 log = logging.getLogger("vision.api")
 
-PAUSE_SECONDS: Final = 0.25
+FIRST_PAUSE_SECONDS: Final = 0.1
+LONGEST_PAUSE_SECONDS: Final = 1.0
+_GROWTH: Final = 1.5
+"""While a job moves it is looked at often, while it waits once a second."""
 AWAY_SECONDS: Final = 5.0
 """Pause while the database doesn't answer."""
 LastEventId = Annotated[
@@ -56,13 +59,15 @@ async def watch_job(
 ) -> AsyncIterator[ServerSentEvent]:
     """`progress` (the job's progress) and `state` (the job) whenever they change; the stream ends
     after the final state. With `Last-Event-ID` only what changed since; 204 when nothing can."""
+    pause = FIRST_PAUSE_SECONDS
     while (job := await _seen(services, job_id, tenant)) is not None:
+        pause = min(pause * _GROWTH, LONGEST_PAUSE_SECONDS)
         for event, known in news(job, heard):
             yield event
-            heard = known
+            heard, pause = known, FIRST_PAUSE_SECONDS
         if job.state.is_final:
             return
-        await anyio.sleep(PAUSE_SECONDS)
+        await anyio.sleep(pause)
 
 
 async def _seen(services: Services, job_id: UUID, tenant: str) -> Job | None:

@@ -42,13 +42,13 @@ class ExportQuestion(Question):
 def export_job(
     job_id: UUID, services: Given, tenant: Tenant, question: Annotated[ExportQuestion, Query()]
 ) -> Response:
-    """Everything stored so far, masks and keypoints included."""
+    """Everything stored so far, as far as the format has a place for it."""
     chosen = export_format(question.format)
     job = services.engine.jobs.get(job_id, tenant)
     # Written as a whole first: an export that fails half-way is an error, never half a file.
     file = TemporaryFile(dir=services.staging.folder)  # noqa: SIM115 - closed by the stream
     try:
-        chosen.write(_findings(services, job), file)
+        chosen.write(_findings(services, job, with_masks=chosen.has_masks), file)
     except BaseException:
         file.close()
         raise
@@ -60,9 +60,13 @@ def export_job(
     return StreamingResponse(streamed(_pieces(file)), 200, headers, chosen.media_type)
 
 
-def _findings(services: Services, job: Job) -> Findings:
+def _findings(services: Services, job: Job, *, with_masks: bool) -> Findings:
     engine = services.engine
-    detections = engine.detections.stream(DetectionFilter(tenant=job.tenant, job_id=job.id))
+    detections = engine.detections.stream(
+        DetectionFilter(tenant=job.tenant, job_id=job.id),
+        include_masks=with_masks,
+        include_keypoints=with_masks,
+    )
     return Findings(
         job,
         tuple(_items(services, job)),
