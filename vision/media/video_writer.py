@@ -53,7 +53,9 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class VideoWriter:
-    """Writes one MP4; raises MissingDependency where FFmpeg lacks the encoder. It can be played once the `with` block has ended, and not if that fails.
+    """Writes one MP4. It can be played once the `with` block has ended, and not if that fails.
+
+    Raises MissingDependency where FFmpeg lacks the encoder.
 
     The first picture is shown at 0, whatever its PTS (MP4 has no negative times, and players show
     nothing until a late start); every other one as long after it as its PTS says, exactly.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,7 +68,7 @@ def _place(frame: int, *, is_outside: bool) -> dict[str, object]:
 
 def _box(stored: StoredDetection, *, frame: int, is_outside: bool) -> Shape:
     corners = zip(("xtl", "ytl", "xbr", "ybr"), stored.box, strict=True)
-    edges = {name: f"{value:.2f}" for name, value in corners}
+    edges = {name: round(value, 2) for name, value in corners}
     return Shape("box", _place(frame, is_outside=is_outside) | edges | {"z_order": 0})
 
 
@@ -77,10 +78,10 @@ def _pixels(mask: RleMask) -> dict[str, object] | None:
     if crop is None:
         return None
     flat = crop.bitmap.ravel() > 0
-    edges = np.flatnonzero(np.diff(flat, prepend=False))
-    runs = np.diff(edges, prepend=0, append=flat.size)
+    turns = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    edges = [0] * (1 + bool(flat[0])) + turns.tolist() + [flat.size]
     return {
-        "rle": ", ".join(map(str, runs.tolist())),
+        "rle": ", ".join(str(end - start) for start, end in pairwise(edges)),
         "left": crop.left,
         "top": crop.top,
         "width": crop.bitmap.shape[1],

@@ -25,6 +25,8 @@ class ExportFormat:
     """With its dot."""
     write: Callable[[Findings, BinaryIO], None]
     """Raises InvalidRequest where the job has nothing that the format is for."""
+    has_masks: bool = True
+    """Without, detections may come without masks and keypoints: most of the bytes."""
 
 
 FORMATS: Mapping[str, ExportFormat] = {
@@ -34,9 +36,9 @@ FORMATS: Mapping[str, ExportFormat] = {
         ExportFormat("jsonl", "application/x-ndjson", ".jsonl", write_jsonl),
         ExportFormat("csv", "text/csv; charset=utf-8", ".csv", write_csv),
         ExportFormat("parquet", "application/vnd.apache.parquet", ".parquet", write_parquet),
-        ExportFormat("mot", "application/zip", ".zip", write_mot),
+        ExportFormat("mot", "application/zip", ".zip", write_mot, has_masks=False),
         ExportFormat("cvat", "application/zip", ".zip", write_cvat),
-        ExportFormat("yolo", "application/zip", ".zip", write_yolo),
+        ExportFormat("yolo", "application/zip", ".zip", write_yolo, has_masks=False),
     )
 }
 

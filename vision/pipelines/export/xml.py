@@ -31,7 +31,12 @@ class XmlWriter:
 
 
 def _written(attributes: Mapping[str, object]) -> str:
-    return "".join(f" {name}={quoteattr(_legal(value))}" for name, value in attributes.items())
+    return "".join(f" {name}={_quoted(value)}" for name, value in attributes.items())
+
+
+def _quoted(value: object) -> str:
+    # Most are numbers, and nothing in them has to be escaped.
+    return f'"{value}"' if isinstance(value, int | float) else quoteattr(_legal(value))
 
 
 def _legal(value: object) -> str:
