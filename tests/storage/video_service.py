@@ -105,7 +105,9 @@ class VideoService(Service):
             return render_of(lease)
         raise AssertionError(f"a unit of {lease.kind}")
 
-    def tracked(self, lease: Lease, *, parameters: Mapping[str, object] = PARAMETERS) -> TrackResult:
+    def tracked(
+        self, lease: Lease, *, parameters: Mapping[str, object] = PARAMETERS
+    ) -> TrackResult:
         """All dogs are one track, all cars another."""
         columns = self.tracks.columns(lease.job_id, lease.item)
         return track_of(lease, columns.labels.tolist(), parameters=parameters)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, 
 from vision.domain.stored import BucketCount
 from vision.storage.chunk_rows import frames_in_buckets
 from vision.storage.columns import AnyRow
-from vision.storage.tables import VIDEO_ROW, detections
+from vision.storage.tables import detections
 from vision.storage.video_tables import chunk_frames
 
 
@@ -57,7 +57,7 @@ def _found(
             func.count().label("detections"),
             func.count(detections.c.track_id.distinct()).label("tracks"),
         )
-        .where(detections.c.job_id == job_id, VIDEO_ROW)
+        .where(detections.c.job_id == job_id, detections.c.pts_seconds.is_not(None))
         .group_by(bucket, detections.c.label)
         .order_by(bucket, detections.c.label)
     )

@@ -9,7 +9,7 @@ from sqlalchemy import REAL, ColumnElement, cast, literal, select
 from vision.domain.stored import TIME_SHIFT, DetectionFilter
 from vision.domain.track import TRACKS_PER_ITEM
 from vision.storage.database import Database
-from vision.storage.tables import VIDEO_ROW, detections, items, job_tags
+from vision.storage.tables import detections, items, job_tags
 from vision.storage.video_tables import chunk_frames
 
 MAX_ID = 2**63 - 1
@@ -79,7 +79,7 @@ def _of_track(track_id: int) -> Iterator[ColumnElement[bool]]:
     """The number tells the item; the index of tracks has rows of videos only."""
     yield detections.c.track_id == track_id
     yield detections.c.item == track_id // TRACKS_PER_ITEM
-    yield VIDEO_ROW
+    yield detections.c.pts_seconds.is_not(None)
 
 
 def _float32(database: Database, score: float) -> ColumnElement[Any]:

@@ -184,7 +184,6 @@ UNIT_OPEN = text("units.state in ('waiting', 'ready', 'leased')")
 UNIT_QUARANTINED = text("units.state = 'quarantined'")
 UNIT_NOT_RENDER = text(f"units.kind <> '{UnitKind.RENDER}'")
 ITEM_IN_WORK = text("items.state = 'pending' and items.frames_total > 0")
-VIDEO_ROW = text("detections.pts_seconds is not null")
 JOB_OPEN = text("jobs.finished_at is null")
 JOB_ERASING = text("jobs.erasing")
 
