@@ -29,7 +29,7 @@ def draw_person(sprite: Sprite, rng: np.random.Generator) -> None:
         hip=GROUND - height * 0.46,
         shoulder=GROUND - height * 0.8,
         half_width=height * rng.uniform(0.11, 0.145),
-        stride=rng.uniform(-0.13, 0.13),
+        stride=sprite.stride(rng, 0.13),
         arm_swing=rng.uniform(-0.07, 0.12),
     )
     skin, shirt = picked(rng, SKINS), random_color(rng)
@@ -97,7 +97,7 @@ def draw_dog(sprite: Sprite, rng: np.random.Generator) -> None:
 def _dog_legs(
     sprite: Sprite, rng: np.random.Generator, *, body: tuple[float, float], fur: Color
 ) -> None:
-    step = rng.uniform(-0.06, 0.06)
+    step = sprite.stride(rng, 0.06)
     for offset, sign, tone in (
         (-0.19, 1, 0.75),
         (0.19, 1, 0.75),

@@ -34,14 +34,18 @@ KINDS: tuple[ObjectKind, ...] = (
 """In the order of their class ids, which start at 1 (0 is the background)."""
 
 
-def painted(kind: ObjectKind, rng: np.random.Generator, *, side: int) -> Sprite:
-    """One object of this kind, textured, lit from above, and facing either way."""
-    sprite = Sprite(side)
+def painted(
+    kind: ObjectKind, rng: np.random.Generator, *, side: int, step: float | None = None
+) -> Sprite:
+    """One object of this kind, textured, lit from above, and facing either way.
+
+    With a `step` its legs are there (see `Sprite`), and it faces left.
+    """
+    sprite = Sprite(side, step=step)
     kind.draw(sprite, rng)
     texture = smooth_noise(rng, side, side, cell=side * rng.uniform(0.02, 0.06))
     light = np.linspace(rng.uniform(0.95, 1.2), rng.uniform(0.7, 1.0), side, dtype=np.float32)
     sprite.shade((1 + rng.uniform(0.02, 0.09) * texture) * light[:, None])
-    if rng.random() < 0.5:
-        sprite.color = np.ascontiguousarray(sprite.color[:, ::-1])
-        sprite.coverage = np.ascontiguousarray(sprite.coverage[:, ::-1])
+    if rng.random() < 0.5 and step is None:
+        sprite.mirror()
     return sprite

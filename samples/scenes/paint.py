@@ -55,8 +55,10 @@ class Sprite:
     A `detail` is painted on top and does not widen the silhouette.
     """
 
-    def __init__(self, side: int) -> None:
+    def __init__(self, side: int, *, step: float | None = None) -> None:
+        """`step`: how far the legs are in their stride, -1 to 1; None leaves it to chance."""
         self.side = side
+        self.step = step
         self.color = np.zeros((side, side, 3), np.uint8)
         self.coverage = np.zeros((side, side), np.uint8)
 
@@ -107,6 +109,15 @@ class Sprite:
         """Multiplies the colour by `factors`, (side, side) or anything that broadcasts to it."""
         field = np.broadcast_to(factors, (self.side, self.side))[..., None]
         self.color = np.clip(self.color * field, 0, 255).astype(np.uint8)
+
+    def stride(self, rng: np.random.Generator, longest: float) -> float:
+        """How far feet are from below the hip, at most `longest`. Draws from `rng` either way."""
+        chance = rng.uniform(-longest, longest)
+        return chance if self.step is None else self.step * longest
+
+    def mirror(self) -> None:
+        self.color = np.ascontiguousarray(self.color[:, ::-1])
+        self.coverage = np.ascontiguousarray(self.coverage[:, ::-1])
 
     def clip(self) -> None:
         """Removes painted details that overhang the silhouette."""
