@@ -24,7 +24,7 @@ from vision.pipelines.export.pictures import is_seen, picture_name
 
 FRAMES_PER_VIDEO = 10_000_000
 """An image's id is the item's index + 1; a frame's is that times this, plus the frame's index."""
-_SPOOL_BYTES = 16 * 1024 * 1024
+_SPOOL_BYTES = 4 * 1024 * 1024
 _COPY_BYTES = 1024 * 1024
 VISIBLE = 2
 """COCO's flag of a keypoint that is labelled and seen."""
