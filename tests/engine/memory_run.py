@@ -27,8 +27,10 @@ def resident_bytes(pid: int) -> int:
 
 
 def decode_processes() -> list[int]:
+    """Our living ones."""
     lists = Path(f"/proc/{os.getpid()}/task").glob("*/children")
-    return [int(word) for one in lists for word in one.read_text().split()]
+    children = [int(word) for one in lists for word in one.read_text().split()]
+    return [pid for pid in children if b"decode" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def run(workshop: Workshop, clip: Path, sample: dict[str, object]) -> list[tuple[int, int, int]]:

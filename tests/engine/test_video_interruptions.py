@@ -1,10 +1,13 @@
 """Work on a video that is cancelled, lost or drained."""
 
+import os
+import signal
 import threading
 from dataclasses import replace
 
+from memory_run import decode_processes
 from test_interruptions import wait_until_running
-from video_workshop import SPOTS, SpotPipeline, add_clip, seen_frames
+from video_workshop import FOLLOWED, SPOTS, SpotPipeline, add_clip, as_text, seen_frames
 from workshop import Workshop, in_background, submit
 
 from vision.domain.job import Lease
@@ -84,3 +87,25 @@ def test_what_was_left_by_a_drain_is_done_by_the_next(cinema: Workshop) -> None:
 
     assert engine.jobs.get(job.id).state is JobState.SUCCEEDED
     assert seen_frames(engine, job.id) == list(range(60))
+
+
+def test_a_decode_process_that_is_killed_shows_in_no_result(cinema: Workshop) -> None:
+    engine = cinema.engine
+    asset = add_clip(engine, 200, keyframe_every=200)
+    quiet, disturbed = (submit(engine, [asset], FOLLOWED) for _ in range(2))
+    done = 0
+    killed: list[int] = []
+
+    def kill_in_the_middle(lease: Lease, frames: int) -> None:
+        nonlocal done
+        done += frames if lease.job_id == disturbed.id else 0
+        if done == 60 and not killed:
+            killed.extend(decode_processes())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    work(slow_station(cinema, 0.01), PACE, on_frames=kill_in_the_middle)
+
+    assert killed
+    assert engine.jobs.get(disturbed.id).state is JobState.SUCCEEDED
+    assert as_text(engine, disturbed.id) == as_text(engine, quiet.id)

@@ -99,7 +99,7 @@ def test_the_number_of_workers_and_their_deaths_change_nothing(settings: Setting
 
         expected = as_text(engine, alone.id)
         assert seen_frames(engine, alone.id) == list(range(FRAMES))
-        assert expected.count("\n") == 2 * FRAMES + 2 - 1
+        assert expected.count("BestMoment") >= 2, "nothing was followed"
         assert as_text(engine, together.id) == expected
         assert as_text(engine, disturbed.id) == expected
         assert all(shares), "the chunks were not shared out"
