@@ -40,7 +40,7 @@ def associate(
     """(n,) the library's track ids from 0; UNNAMED for none. `seconds` are of all frames."""
     ids = np.full(len(rows), UNNAMED, np.int64)
     tracker = settled.make()
-    nothing = sv.Detections(np.empty((0, 4), np.float32), confidence=np.empty(0, np.float32))
+    nothing = _seen(rows, 0, 0)
     visits = _frames(rows.frames, is_idle=lambda: not tracker.tracks)
     for count, (frame, start, stop) in enumerate(visits):
         if count % BEAT_FRAMES == 0:
@@ -48,15 +48,18 @@ def associate(
         if start == stop:
             tracker.update(nothing, timestamp=seconds[frame])
             continue
-        seen = sv.Detections(
-            rows.boxes[start:stop],
-            confidence=rows.scores[start:stop],
-            data={"row": np.arange(start, stop)},
-        )
-        named = tracker.update(seen, timestamp=seconds[frame])
+        named = tracker.update(_seen(rows, start, stop), timestamp=seconds[frame])
         if named.tracker_id is not None and len(named):
             ids[named.data["row"]] = named.tracker_id
     return ids
+
+
+def _seen(rows: LabelRows, start: int, stop: int) -> sv.Detections:
+    return sv.Detections(
+        rows.boxes[start:stop],
+        confidence=rows.scores[start:stop],
+        data={"row": np.arange(start, stop)},
+    )
 
 
 def _frames(

@@ -49,11 +49,9 @@ def follow(
 ) -> Followed:
     """Objects of each label by themselves, over every analysed frame, also those without any.
 
-    The library names an object only once it has been seen minimum_consecutive_frames times
-    running; its first detections are added to it here. `size` is that of the upright frames: a box
-    at their border is a worse moment to show; None doesn't look. `on_beat` is called many times a
-    second. The same input gives the same bytes. Raises ValueError for detections in frames that
-    aren't in `times`, VideoTooLong for more tracks than ids.
+    `size` is that of the upright frames: a box at their border is a worse moment to show; None
+    doesn't look. `on_beat` is called many times a second. The same input gives the same bytes.
+    Raises ValueError for detections in frames not in `times`, VideoTooLong for too many tracks.
     """
     settled = settle(stage, times.pts_seconds)
     seconds = ascending(times.pts_seconds).tolist()

@@ -27,19 +27,7 @@ ROUNDS = 3
 
 def run(clip: Path, *, frames: int) -> list[Figure]:
     """Raises ValueError when a way doesn't give the frames it should: missing ones are quick."""
-    with DecodeProcess(LIMITS) as process:
-        seconds = interleaved(
-            {
-                "pyav": _counted(lambda: frames_by_pyav(clip), frames),
-                "ours": _counted(_whole(process, clip), frames),
-                "opencv": _counted(lambda: _frames_by_opencv(clip), frames),
-                **{
-                    f"every {every}": _counted(_sparse(process, clip, every), -(-frames // every))
-                    for every in SPARSE_TARGETS
-                },
-            },
-            rounds=ROUNDS,
-        )
+    seconds = _measured(clip, frames)
     return [
         at_least(
             "Video decode, 1080p H.264, in its own process",
@@ -59,6 +47,22 @@ def run(clip: Path, *, frames: int) -> list[Figure]:
             for every, target in SPARSE_TARGETS.items()
         ),
     ]
+
+
+def _measured(clip: Path, frames: int) -> dict[str, float]:
+    with DecodeProcess(LIMITS) as process:
+        return interleaved(
+            {
+                "pyav": _counted(lambda: frames_by_pyav(clip), frames),
+                "ours": _counted(_whole(process, clip), frames),
+                "opencv": _counted(lambda: _frames_by_opencv(clip), frames),
+                **{
+                    f"every {every}": _counted(_sparse(process, clip, every), -(-frames // every))
+                    for every in SPARSE_TARGETS
+                },
+            },
+            rounds=ROUNDS,
+        )
 
 
 def _whole(process: DecodeProcess, clip: Path) -> Callable[[], Iterator[Frame]]:
