@@ -1,6 +1,6 @@
 """Decode processes for the API: a picture that takes its time must not hold up all others."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
@@ -31,15 +31,15 @@ class DecoderPool:
 
     def annotate(
         self,
-        source: Path | bytes,
+        fetch: Callable[[], Path | bytes],
         overlay: Overlay,
         *,
         media_type: str,
         at_seconds: float | None = None,
     ) -> bytes:
-        """As `DecodeProcess.annotate`."""
+        """As `DecodeProcess.annotate`; the source is fetched when a process is free."""
         with self._borrowed() as decoder:
-            return decoder.annotate(source, overlay, media_type, at_seconds=at_seconds)
+            return decoder.annotate(fetch(), overlay, media_type, at_seconds=at_seconds)
 
     def close(self) -> None:
         """Ends the processes; not while one is in use."""

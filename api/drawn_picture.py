@@ -46,7 +46,7 @@ def drawn_picture(
         return Response(status_code=304, headers=headers)
     blob_key = services.engine.assets.get(item.asset_id, tenant).blob_key
     picture = services.decoders.annotate(
-        services.engine.blobs.source(blob_key),
+        lambda: services.originals.source(blob_key),
         _overlay(_found(services, item, question, tenant=tenant), question),
         media_type=media_type,
         at_seconds=question.at_seconds,

@@ -8,12 +8,13 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from api.decoders import DecoderPool
+from api.decoders import POOL_SIZE, DecoderPool
 from api.metrics import Metrics
 from api.sightings import Sightings
 from api.staging import Staging
 from vision.domain.job import DEFAULT_TENANT, MAX_ITEMS_PER_UNIT, Job
 from vision.engine.ingest import Ingest
+from vision.engine.kept_files import KeptFiles
 from vision.engine.parts import Engine, broker_url, decode_limits, open_engine
 from vision.engine.tick import MAX_BELLS
 from vision.settings import Settings
@@ -36,6 +37,8 @@ class Services:
     ingest: Ingest
     """The engine's, but with the pool: several uploads are probed at once."""
     decoders: DecoderPool
+    originals: KeptFiles
+    """For who looks at one video moment by moment."""
     sightings: Sightings
     bell: Bell
     staging: Staging
@@ -61,6 +64,7 @@ def open_services(settings: Settings, metrics: Metrics) -> Iterator[Services]:
                 engine=engine,
                 ingest=Ingest(engine.assets, engine.blobs, prober=decoders),
                 decoders=decoders,
+                originals=KeptFiles(engine.blobs, files=POOL_SIZE + 1),
                 sightings=Sightings(engine.jobs.get),
                 bell=bell,
                 staging=Staging(engine.blobs.staging),

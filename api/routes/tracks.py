@@ -1,5 +1,6 @@
 """Objects followed through videos, and the picture of each at its best."""
 
+import hashlib
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from api.listing import Accept, described, listing
 from api.rows import track_row
 from api.schemas.detections import MAX_INTEGER
 from api.schemas.tracks import TrackAnswer, TracksQuestion
+from api.sent_file import Wished
 from api.services import Given, Services, Tenant
 from vision.domain.stored import TrackFilter
 from vision.errors import NotFound
@@ -46,12 +48,17 @@ def list_tracks(
     response_class=Response,
     responses=openapi.file_answer(_JPEG, description="The object and nothing around it."),
 )
-def get_track_crop(job_id: UUID, track_id: int, services: Given, tenant: Tenant) -> Response:
+def get_track_crop(
+    job_id: UUID, track_id: int, services: Given, tenant: Tenant, wish: Wished
+) -> Response:
     """The object at its best moment. 404 when none was kept."""
     services.engine.jobs.get(job_id, tenant)
     blob_key, start, length = _crop(services, job_id, track_id, tenant=tenant)
+    version = hashlib.sha256(f"{blob_key} {start}".encode()).hexdigest()[:32]
+    headers = {**NO_SNIFFING, "ETag": f'"{version}"', "Cache-Control": "private, no-cache"}
+    if wish.has(headers["ETag"]):
+        return Response(status_code=304, headers=headers)
     picture = b"".join(services.engine.blobs.stream(blob_key, start, start + length))
-    headers = {**NO_SNIFFING, "Cache-Control": "private, no-cache"}
     return Response(picture, headers=headers, media_type=_JPEG)
 
 

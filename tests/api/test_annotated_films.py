@@ -230,6 +230,20 @@ def test_a_video_can_be_drawn_before_it_is_needed(film: Shown) -> None:
     assert film.get().content == MP4
 
 
+def test_erasing_a_video_erases_what_was_made_of_it(on_each_database: Served) -> None:
+    film = finished(on_each_database)
+    film.get()
+    film.draw()
+    asset_id = film.address.split("/")[-2]
+
+    film.served.client.delete(f"/v1/assets/{asset_id}")
+
+    assert film.get().status_code == 404
+    assert film.served.client.get(f"/v1/jobs/{film.job}/tracks/1/crop").status_code == 404
+    assert film.served.client.get(f"/v1/jobs/{film.job}/tracks").json()["items"] == []
+    assert list(film.served.engine.blobs.entries()) == []
+
+
 def test_new_tracks_make_the_drawn_video_old(film: Shown) -> None:
     film.get()
     film.draw()

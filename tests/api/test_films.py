@@ -230,6 +230,9 @@ def test_the_picture_of_a_track_is_cut_out_of_the_pack(shot: Shot) -> None:
     assert (answer.status_code, answer.content) == (200, CROP)
     assert answer.headers["content-type"] == "image/jpeg"
     assert answer.headers["x-content-type-options"] == "nosniff"
+    headers = {"If-None-Match": answer.headers["etag"]}
+    again = shot.served.client.get(f"/v1/jobs/{shot.job}/tracks/1/crop", headers=headers)
+    assert again.status_code == 304
 
 
 @pytest.mark.parametrize("track_id", ["2", "3", "0", str(10**30), "-1", "x"])
