@@ -19,6 +19,7 @@ from vision.engine.station import Pace
 from vision.engine.work_loop import work
 from vision.storage.migrate import migrate
 
+FRAMES_PER_LOOK = 20
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -42,6 +43,8 @@ def run(workshop: Workshop, clip: Path, sample: dict[str, object]) -> list[tuple
     def look(_lease: Lease, frames: int) -> None:
         nonlocal done
         done += frames
+        if done % FRAMES_PER_LOOK:
+            return
         decoding = max(resident_bytes(pid) for pid in decode_processes())
         seen.append((done, resident_bytes(os.getpid()), decoding))
 

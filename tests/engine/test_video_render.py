@@ -1,5 +1,6 @@
 """A video with its results drawn on it: made on demand, kept, playable, true in time."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -21,7 +22,9 @@ from video_workshop import (
 )
 from workshop import LIMITS, Workshop, in_background, submit
 
+from vision.domain.detections import Detections
 from vision.domain.image import RgbImage
+from vision.domain.job import Lease
 from vision.domain.states import JobState, UnitState
 from vision.engine.render import AnalysedFrame, render
 from vision.engine.station import Pace
@@ -169,3 +172,35 @@ def test_a_drawing_in_the_middle_of_other_work_holds_no_job_open(cinema: Worksho
 
     assert engine.jobs.get(other.id).state is JobState.SUCCEEDED
     assert rendered(cinema, job.id, asset).stat().st_size > 0
+
+
+class Interrupting(SpotPipeline):
+    """Is interrupted at the last frame, as by Ctrl-C."""
+
+    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+        if any(number_of(image) == 19 for image in images):
+            raise KeyboardInterrupt
+        return super().run(images)
+
+
+def test_a_worker_that_is_interrupted_stops_drawing_and_gives_it_back(cinema: Workshop) -> None:
+    engine = cinema.engine
+    asset = add_clip(engine, 20_000, keyframe_every=100)
+    drawn = submit(engine, [asset], {**SPOTS, "sample": {"every_seconds": 500}})
+    work(cinema.station, PACE)
+    submit(engine, [add_clip(engine, 20)], SPOTS)
+
+    def ask_for_drawing(_lease: Lease, _frames: int) -> None:
+        engine.jobs.request_render(drawn.id, asset, "default")
+
+    with pytest.raises(KeyboardInterrupt):
+        work(
+            replace(cinema.station, open_pipeline=lambda _document: Interrupting(0.1)),
+            PACE,
+            on_frames=ask_for_drawing,
+        )
+
+    state = engine.jobs.render(drawn.id, asset, "default")
+    assert state is not None
+    assert state.state is UnitState.READY
+    assert list(engine.blobs.staging.iterdir()) == []

@@ -37,6 +37,7 @@ class InFlight:
         self._progress = progress
         self._changed = threading.Condition()
         self._units: dict[LeaseKey, UnitRecord] = {}
+        self._is_over = False
 
     def add(self, leases: Iterable[Lease]) -> None:
         with self._changed:
@@ -48,10 +49,14 @@ class InFlight:
         return LeaseKey.of(lease) in self._units
 
     def beat(self, lease: Lease) -> None:
-        """Work on it gets on. Raises LeaseGone when it is no longer held."""
+        """Work on it gets on. Raises LeaseGone when it is no longer held or must not go on."""
         self._progress.move()
-        if not self.holds(lease):
+        if self._is_over or not self.holds(lease):
             raise LeaseGone
+
+    def interrupt(self) -> None:
+        """The worker ends: what isn't finished by now stops at its next beat, still held."""
+        self._is_over = True
 
     def start(self, lease: Lease, provenance: Provenance) -> None:
         """Its first picture goes into the networks now."""

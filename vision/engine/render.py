@@ -62,17 +62,9 @@ def render(
     size, time_base = index.facts.size, index.frames.time_base
     with VideoWriter(path, size, codec=codec, time_base=time_base) as writer:
         drawing = _Drawing(writer, index, shown)
-        try:
-            with FrameReading(reader, source, piece, on_beat=on_beat) as frames:
-                for frame in frames:
-                    if frame.frame_index >= start:
-                        drawing.add(frame)
-                        on_frame(drawing.frames, stop - start)
-        except BadMedia:
-            if not drawing.frames:
-                raise
-        if not drawing.frames:
-            raise NoFrames("not one frame of the video could be drawn")
+        with FrameReading(reader, source, piece, on_beat=on_beat) as frames:
+            wanted = (frame for frame in frames if frame.frame_index >= start)
+            drawing.add_all(wanted, lambda done: on_frame(done, stop - start))
     return drawing.frames
 
 
@@ -87,7 +79,19 @@ class _Drawing:
         self.frames = 0
         """Written until now."""
 
-    def add(self, frame: Frame) -> None:
+    def add_all(self, frames: Iterable[Frame], on_frame: Callable[[int], None]) -> None:
+        """Those that come before something goes wrong with the file; BadMedia without one."""
+        try:
+            for frame in frames:
+                self._add(frame)
+                on_frame(self.frames)
+        except BadMedia:
+            if not self.frames:
+                raise
+        if not self.frames:
+            raise NoFrames("not one frame of the video could be drawn")
+
+    def _add(self, frame: Frame) -> None:
         """A frame at the very time of the one before it is left out."""
         pts = int(self._pts[frame.frame_index])
         if self._last_pts is None or pts > self._last_pts:

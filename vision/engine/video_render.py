@@ -26,23 +26,19 @@ def render_unit(
 ) -> RenderResult:
     """The video is durable; `on_frame` is told progress in units of the plan's frames.
 
-    Raises what the callbacks raise, BadMedia's kinds, TemporaryError.
+    Raises what the callbacks raise, BadMedia's kinds, NotFound, TemporaryError.
     """
-    sample = sample_stage(lease.pipeline)
-    with (
-        original(station.blobs, lease.items[0].blob_key) as source,
-        staged(station.derived) as path,
-    ):
-        render(
-            reader,
-            source,
-            stored_frames(station, lease),
-            path=path,
-            codec=station.video_codec,
-            end_seconds=None if sample is None else sample.end_seconds,
-            on_beat=on_beat,
-            on_frame=partial(_tell, on_frame, _planned(lease)),
-        )
+    drawn = partial(
+        render,
+        reader,
+        codec=station.video_codec,
+        end_seconds=_end_seconds(lease),
+        on_beat=on_beat,
+        on_frame=partial(_tell, on_frame, _planned(lease)),
+    )
+    blob_key = lease.items[0].blob_key
+    with original(station.blobs, blob_key) as source, staged(station.derived) as path:
+        drawn(source, stored_frames(station, lease), path=path)
         size_bytes = path.stat().st_size
         key = keep(station.derived, path, tenant=lease.tenant)
     return RenderResult(lease, key, size_bytes, MEDIA_TYPE)
@@ -69,6 +65,11 @@ def overlay_of(rows: Sequence[StoredDetection]) -> Overlay:
     track_ids = tuple(row.track_id or NO_TRACK for row in rows)
     has_tracks = any(one != NO_TRACK for one in track_ids)
     return Overlay(as_detections(rows), track_ids=track_ids if has_tracks else None)
+
+
+def _end_seconds(lease: Lease) -> float | None:
+    sample = sample_stage(lease.pipeline)
+    return None if sample is None else sample.end_seconds
 
 
 def _planned(lease: Lease) -> int:

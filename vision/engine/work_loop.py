@@ -155,6 +155,8 @@ class _Shift:
         """In this order, so that whatever was still on its way is stored."""
         self._source.stop()
         self._conveyor.close()
+        # After an error only: else the threads that decode have ended before the networks did.
+        self._in_flight.interrupt()
         wait(decoding)
         self._commits.close()
         wait([storing])
