@@ -177,7 +177,8 @@ class TrackStage(_Stage):
     high_conf_det_threshold: Unit | None = None
     """bytetrack and botsort look at detections below it second; ocsort not at all."""
     lost_track_seconds: float | None = Field(default=None, gt=0, le=3600, allow_inf_nan=False)
-    """How long an object may be out of sight and keep its id."""
+    """How long an object may be out of sight and keep its id; never less than it takes from one
+    analysed frame to the next."""
 
     @property
     def given(self) -> dict[str, int | float]:

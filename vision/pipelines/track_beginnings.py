@@ -3,7 +3,7 @@
 It names an object only once it has been seen several times running, and never goes back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -47,33 +47,27 @@ class _StepsBack:
         self.ids = ids.copy()
         self._rows = rows
         self._minimum_iou = minimum_iou
-        self._taken = set(zip(ids.tolist(), rows.frames.tolist(), strict=True))
 
-    def groups(self, heads: Sequence[int]) -> Iterator[list[int]]:
-        """Rows of one frame each, without those whose track is in the frame before already."""
-        frames = self._rows.frames
-        free = [row for row in heads if (self.ids[row], frames[row] - 1) not in self._taken]
-        free.sort(key=lambda row: (frames[row], row))
-        for _, group in groupby(free, key=lambda row: int(frames[row])):
+    def groups(self, heads: Iterable[int]) -> Iterator[list[int]]:
+        """Rows of one frame each, in order of time."""
+        for _, group in groupby(sorted(heads), key=lambda row: int(self._rows.frames[row])):
             yield list(group)
 
     def back(self, heads: Sequence[int]) -> list[int]:
         """The rows of the frame before that were given to the tracks of `heads`."""
         before = int(self._rows.frames[heads[0]]) - 1
         start, stop = np.searchsorted(self._rows.frames, [before, before + 1])
-        unnamed = start + np.flatnonzero(self.ids[start:stop] == UNNAMED)
-        if not len(unnamed):
+        there = self.ids[start:stop]
+        unnamed = start + np.flatnonzero(there == UNNAMED)
+        waiting = [row for row in heads if self.ids[row] not in there]
+        if not len(unnamed) or not waiting:
             return []
-        boxes = self._rows.boxes
-        overlaps = sv.box_iou_batch(boxes[heads], boxes[unnamed])
-        return [
-            self._name(int(unnamed[column]), self.ids[heads[line]])
-            for line, column in _largest_first(overlaps, at_least=self._minimum_iou)
-        ]
+        overlaps = sv.box_iou_batch(self._rows.boxes[waiting], self._rows.boxes[unnamed])
+        pairs = _largest_first(overlaps, at_least=self._minimum_iou)
+        return [self._name(int(unnamed[column]), waiting[line]) for line, column in pairs]
 
-    def _name(self, row: int, track: np.int64) -> int:
-        self.ids[row] = track
-        self._taken.add((int(track), int(self._rows.frames[row])))
+    def _name(self, row: int, head: int) -> int:
+        self.ids[row] = self.ids[head]
         return row
 
 
