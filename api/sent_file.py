@@ -11,10 +11,10 @@ from api.downloads import streamed
 from api.ranges import ByteRange, requested_range
 from vision.storage.blobs import BlobStore
 
-CONDITIONAL: Final[dict[int | str, dict[str, Any]]] = {
-    206: {"description": "The range that was asked for."},
-    304: {"description": "The client has it already."},
+UNCHANGED: Final[dict[int | str, dict[str, Any]]] = {
+    304: {"description": "The client has it already."}
 }
+CONDITIONAL: Final = UNCHANGED | {206: {"description": "The range that was asked for."}}
 
 
 @dataclass(frozen=True, slots=True)

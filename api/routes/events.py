@@ -52,7 +52,10 @@ async def _heard(
 @router.get(
     "/jobs/{job_id:uuid}/events",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The job has ended, and the client knows it."}},
+    responses={
+        200: {"description": "Events `progress` with a Progress, and `state` with a JobAnswer."},
+        204: {"description": "The job has ended, and the client knows it."},
+    },
 )
 async def watch_job(
     job_id: UUID, services: Given, tenant: Tenant, heard: Annotated[Heard, Depends(_heard)]

@@ -4,7 +4,7 @@ import hashlib
 from typing import Annotated, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
 from api import openapi
@@ -13,7 +13,7 @@ from api.listing import Accept, described, listing
 from api.rows import track_row
 from api.schemas.detections import MAX_INTEGER
 from api.schemas.tracks import TrackAnswer, TracksQuestion
-from api.sent_file import Wished
+from api.sent_file import UNCHANGED
 from api.services import Given, Services, Tenant
 from vision.domain.stored import TrackFilter
 from vision.errors import NotFound
@@ -46,17 +46,21 @@ def list_tracks(
 @router.get(
     "/jobs/{job_id:uuid}/tracks/{track_id:int}/crop",
     response_class=Response,
-    responses=openapi.file_answer(_JPEG, description="The object and nothing around it."),
+    responses=openapi.file_answer(_JPEG, description="The object, cut out.") | UNCHANGED,
 )
 def get_track_crop(
-    job_id: UUID, track_id: int, services: Given, tenant: Tenant, wish: Wished
+    job_id: UUID,
+    track_id: int,
+    services: Given,
+    tenant: Tenant,
+    if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The object at its best moment. 404 when none was kept."""
     services.engine.jobs.get(job_id, tenant)
     blob_key, start, length = _crop(services, job_id, track_id, tenant=tenant)
     version = hashlib.sha256(f"{blob_key} {start}".encode()).hexdigest()[:32]
     headers = {**NO_SNIFFING, "ETag": f'"{version}"', "Cache-Control": "private, no-cache"}
-    if wish.has(headers["ETag"]):
+    if if_none_match is not None and headers["ETag"] in if_none_match:
         return Response(status_code=304, headers=headers)
     picture = b"".join(services.engine.blobs.stream(blob_key, start, start + length))
     return Response(picture, headers=headers, media_type=_JPEG)
