@@ -6,7 +6,7 @@ from math import floor
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from video_indexes import video
 
@@ -15,6 +15,8 @@ from vision.errors import NoFrames
 from vision.pipelines.document import SampleStage
 from vision.pipelines.sampling import Cut, cut
 
+patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A slow machine is no failure."""
 TIME_BASES = (Fraction(1, 1000), Fraction(1, 90_000), Fraction(1001, 30_000), Fraction(1, 10**9))
 
 
@@ -82,6 +84,7 @@ def by_the_rule(index: VideoIndex, sample: SampleStage) -> list[int]:
     return list(first_of_bin.values())
 
 
+@patiently
 @given(index=videos(), sample=samples(), chunk_frames=st.integers(1, 20))
 def test_every_chosen_frame_is_in_exactly_one_chunk(
     index: VideoIndex, sample: SampleStage, chunk_frames: int
@@ -101,6 +104,7 @@ def test_every_chosen_frame_is_in_exactly_one_chunk(
     ]
 
 
+@patiently
 @given(index=videos(), sample=samples(), chunk_frames=st.integers(1, 20))
 def test_chunks_follow_each_other_from_keyframe_to_keyframe(
     index: VideoIndex, sample: SampleStage, chunk_frames: int
@@ -124,6 +128,7 @@ def test_chunks_follow_each_other_from_keyframe_to_keyframe(
             assert chunk.end_pts is None or frame.pts < chunk.end_pts
 
 
+@patiently
 @given(index=videos(), sample=samples())
 def test_declared_frames_exceed_the_planned_ones_only_when_some_are_missing(
     index: VideoIndex, sample: SampleStage
