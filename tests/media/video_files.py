@@ -49,7 +49,7 @@ class Clip:
     """Of a stored pixel."""
 
 
-def write_clip(path: Path, clip: Clip = Clip(), **changes: object) -> Path:  # noqa: B008
+def write_clip(path: Path, clip: Clip = Clip(), **changes: object) -> Path:
     """`changes` are fields of Clip. Returns the path."""
     clip = Clip(**{**{name: getattr(clip, name) for name in Clip.__slots__}, **changes})
     return write_pictures(path, numbered_pictures(clip), clip)

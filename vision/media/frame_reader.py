@@ -14,7 +14,7 @@ from vision.media.pixel_buffers import PixelBuffer, PixelBuffers
 from vision.media.video_answer import damage_of, place_of
 from vision.media.wire import Message
 
-_AHEAD_BYTES: Final = 64 << 20
+_AHEAD_BYTES: Final = 20 << 20
 _MIN_AHEAD, _MAX_AHEAD = 2, 8
 """Frames that the decode process may finish before they are fetched."""
 

@@ -15,6 +15,8 @@ from av.video.reformatter import VideoReformatter
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.media.rgb import copy_pixels, upright
+from vision.media.video.direct_rgb import FORMATS, direct_rgb
+from vision.media.video.display_matrix import UPRIGHT
 
 _BT709, _BT470BG = 1, 5
 _MATRICES = (1, 4, 5, 6, 7, 9, 10)
@@ -43,6 +45,7 @@ class RgbWriter:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._reformatter = VideoReformatter()
+        self._direct = direct_rgb() if shape.orientation == UPRIGHT else None
         self._resized = 0
 
     def write(self, frame: VideoFrame, target: RgbImage) -> None:
@@ -52,12 +55,21 @@ class RgbWriter:
             self._resized += 1
         if frame.colorspace not in _MATRICES and frame.colorspace != _RGB:
             frame.colorspace = _BT709 if frame.height >= _HD_LINES else _BT470BG
+        if self._can_go_direct(frame):
+            assert self._direct is not None
+            self._direct.write(frame, target)
+            return
         converted = self._reformatter.reformat(
             frame, width=stored.width, height=stored.height, format="rgb24"
         )
         pixels = converted.to_ndarray()
         assert pixels.dtype == np.uint8  # of rgb24
         copy_pixels(upright(cast(RgbImage, pixels), self._shape.orientation), target)
+
+    def _can_go_direct(self, frame: VideoFrame) -> bool:
+        stored = self._shape.stored
+        has_this_size = (frame.width, frame.height) == (stored.width, stored.height)
+        return self._direct is not None and has_this_size and frame.format.name in FORMATS
 
     def remark(self) -> str | None:
         """What people should know about the pixels so far."""
