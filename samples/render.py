@@ -16,8 +16,9 @@ from PIL import Image
 from samples.cache import FIRST_SAMPLE_SEED
 from samples.coco import NamedScene, coco_document
 from samples.filming.encoding import write_video
+from samples.filming.record import TruthRecord
 from samples.filming.scripts import SCRIPTS, Script
-from samples.filming.truth import FilmTruth, TruthRecord, rounded, write_truth
+from samples.filming.truth import FilmTruth, rounded, write_truth
 from samples.scenes.scene import Scene, render_scene
 
 FOLDER = Path(__file__).parent / "images"
