@@ -5,8 +5,10 @@ from uuid import uuid4
 
 import pytest
 from PIL import Image
+from video_workshop import HEIGHT, WIDTH, write_clip
 from workshop import Workshop, add_picture
 
+from vision.domain.media import MediaKind
 from vision.domain.states import JobState
 from vision.engine.submit import JobRequest
 from vision.errors import (
@@ -105,3 +107,16 @@ def test_a_job_without_assets_is_refused(workshop: Workshop) -> None:
 def test_an_asset_nobody_knows_is_not_found(workshop: Workshop) -> None:
     with pytest.raises(NotFound):
         workshop.engine.submissions.submit(JobRequest((uuid4(),), DETECT))
+
+
+def test_a_video_becomes_an_asset_with_the_facts_of_its_header(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    asset, is_new = workshop.engine.ingest.add_file(write_clip(tmp_path / "clip.mp4", range(30)))
+
+    facts = asset.facts
+    assert is_new
+    assert (facts.kind, facts.media_type) == (MediaKind.VIDEO, "video/mp4")
+    assert (facts.size.width, facts.size.height) == (WIDTH, HEIGHT)
+    assert facts.duration_seconds == pytest.approx(3.0)
+    assert facts.average_fps == pytest.approx(10)
