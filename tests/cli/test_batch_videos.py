@@ -142,6 +142,7 @@ def test_annotated_videos_play_and_show_every_frame_drawn(mixed: Batch) -> None:
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "vp9"
     assert len(drawn) == FRAMES
+    assert path.stat().st_mode == (mixed.out / "results.jsonl").stat().st_mode
     for new, old in zip(drawn, original, strict=True):
         assert new.shape == old.shape
         assert np.abs(new.astype(int) - old).max() > 50

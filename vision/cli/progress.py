@@ -22,6 +22,7 @@ from vision.domain.job import VideoProgress
 
 SPEED_SECONDS = 60.0
 """The rate, and the time left, look back so far: units of 32 images end in jumps."""
+LEAST_RATE = 0.1
 VIDEO = "video"
 """Field of a task that counts seconds of video: its VideoProgress."""
 
@@ -39,7 +40,8 @@ class RateColumn(ProgressColumn):
         if speed is None:
             return Text("")
         if video is None:
-            return Text(f"{speed:.1f} {self._what}/s")
+            # A video is drawn for minutes: its rate would be 0.0.
+            return Text(f"{speed:.1f} {self._what}/s" if speed >= LEAST_RATE else "")
         per_second = video.frames_done / video.seconds_done if video.seconds_done else 0.0
         return Text(f"{speed * per_second:.1f} frames/s")
 
@@ -50,8 +52,14 @@ class AmountColumn(MofNCompleteColumn):
     def render(self, task: Task) -> Text:
         video: VideoProgress | None = task.fields.get(VIDEO)
         if video is None:
-            return super().render(task)
+            is_whole = float(task.completed).is_integer()
+            return super().render(task) if is_whole else Text(_parts(task))
         return Text(f"{video.frames_done}/{video.frames_total or '?'} frames")
+
+
+def _parts(task: Task) -> str:
+    """Of things that take long: what is done of the one in work counts too."""
+    return f"{task.completed:.2f}/{task.total:g}" if task.total else f"{task.completed:.2f}"
 
 
 class LeftColumn(TimeRemainingColumn):

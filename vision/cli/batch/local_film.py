@@ -63,10 +63,15 @@ class LocalFilm:
         assert isinstance(blob, Path)
         part = path.with_name(f".{path.name}.part")
         part.unlink(missing_ok=True)
+        # A worker's file is for its owner only; this one is like any that the person makes.
+        part.touch()
+        mode = part.stat().st_mode
+        part.unlink()
         try:
             os.link(blob, part)
         except OSError:
             shutil.copyfile(blob, part)
+        part.chmod(mode)
         os.replace(part, path)
 
 
