@@ -1,5 +1,7 @@
 """Which unit is meant, and whether a lease still holds it: every write of a worker asks this."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import ColumnElement, Connection, and_, select, update
 
 from vision.domain.job import Lease
@@ -22,10 +24,19 @@ def is_held(lease: Lease) -> ColumnElement[bool]:
     return and_(is_unit(lease), units.c.attempt == lease.attempt, units.c.state == UnitState.LEASED)
 
 
-def is_done(connection: Connection, lease: Lease) -> bool:
-    """Whether this very attempt has been committed."""
-    done = and_(is_unit(lease), units.c.attempt == lease.attempt, units.c.state == UnitState.DONE)
-    return connection.execute(select(units.c.item).where(done)).one_or_none() is not None
+def prolong(connection: Connection, lease: Lease, values: Mapping[str, object]) -> bool:
+    """Whether it still holds; so it does when this very attempt has been committed.
+
+    Whoever has the unit locked is storing its result, for minutes if that is long: nothing is
+    written then, and nobody waits.
+    """
+    mine = select(units.c.item).where(is_held(lease)).with_for_update(skip_locked=True)
+    if connection.execute(mine).one_or_none() is not None:
+        connection.execute(update(units).where(is_held(lease)).values(values))
+        return True
+    alive = units.c.state.in_((UnitState.LEASED, UnitState.DONE))
+    known = is_unit(lease) & (units.c.attempt == lease.attempt) & alive
+    return connection.execute(select(units.c.item).where(known)).one_or_none() is not None
 
 
 def is_unwanted(job: AnyRow, unit: AnyRow) -> bool:

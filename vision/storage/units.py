@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select
 
 from vision.domain.job import ItemFailure, Lease, WorkResult
 from vision.domain.states import JobState, UnitKind, UnitState
@@ -15,7 +15,7 @@ from vision.storage.commits import commit
 from vision.storage.database import Database
 from vision.storage.endings import finish_if_complete, lock_job
 from vision.storage.failures import Patience, fail_unit
-from vision.storage.leases import is_done, is_held, is_unwanted, leave, lock_unit
+from vision.storage.leases import is_held, is_unwanted, leave, lock_unit, prolong
 from vision.storage.reaping import expire_owner, finish_stale_jobs, reap
 from vision.storage.tables import UNIT_READY, jobs, units
 
@@ -75,24 +75,25 @@ class UnitStore:
         """Prolongs the leases that still hold and says which were lost.
 
         `frames_done` is how far units about frames are, of `frames` in their plan. One that has
-        just been committed is not lost: a beat and a commit may cross.
+        just been committed, or is being committed, is not lost: a beat and a commit may cross, and
+        neither waits for the other.
         """
-        until = {"lease_until": self._database.now_sql + lease_seconds}
-        lost: set[UnitKey] = set()
+        held: set[UnitKey] = set()
         with self._database.begin() as connection:
             for lease in sorted(leases, key=UnitKey.of):
-                done = frames_done.get(UnitKey.of(lease))
-                values = until if done is None else {**until, "frames_done": done}
-                prolonged = update(units).where(is_held(lease)).values(values)
-                if connection.execute(prolonged).rowcount == 0 and not is_done(connection, lease):
-                    lost.add(UnitKey.of(lease))
+                key = UnitKey.of(lease)
+                until = {"lease_until": self._database.now_sql + lease_seconds}
+                told = {"frames_done": frames_done[key]} if key in frames_done else {}
+                if prolong(connection, lease, {**until, **told}):
+                    held.add(key)
             stopped = _cancelled(connection, {lease.job_id for lease in leases})
         cancelled = {
             UnitKey.of(lease)
             for lease in leases
             if lease.job_id in stopped and lease.kind is not UnitKind.RENDER
         }
-        return Heartbeat(lost=frozenset(lost - cancelled), cancelled=frozenset(cancelled))
+        lost = {UnitKey.of(lease) for lease in leases} - held - cancelled
+        return Heartbeat(lost=frozenset(lost), cancelled=frozenset(cancelled))
 
     def commit(self, result: WorkResult) -> bool:
         """Stores everything that came of a lease, in one transaction; False when fenced.
