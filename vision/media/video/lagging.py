@@ -31,7 +31,9 @@ class LaggingLedger(Ledger):
 
     def feed(self, packet: VideoPacket) -> None:
         assert packet.pts is not None  # which is its DTS; see VideoSource.packets
-        self._step, self._last_dts = packet.pts - self._last_dts, packet.pts
+        if self._fed:
+            self._step = packet.pts - self._last_dts
+        self._last_dts = packet.pts
         self._fed += 1
         if self._fed > self._lag:
             self._expect(packet.pts)
