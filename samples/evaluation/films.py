@@ -37,20 +37,21 @@ def shipped_films(folder: Path = FOLDER) -> list[tuple[Path, FilmTruth]]:
 
 def evaluated(film: Path, truth: FilmTruth) -> FilmFinds:
     """What the demo pipeline finds in a film and follows through it."""
-    pipeline = ImagePipeline(resolve(PIPELINE), _pool())
     with DecodeProcess(LIMITS) as decoder:
-        found = list(analyzed(frames_of(film, decoder), pipeline))
+        found = list(analyzed(frames_of(film, decoder), demo_pipeline()))
     return FilmFinds(truth, tracked(found, resolve(PIPELINE).track or TrackStage()))
 
 
-def _pool() -> ModelPool:
-    return ModelPool(
+def demo_pipeline() -> ImagePipeline:
+    """With its model loaded, on the processor."""
+    pool = ModelPool(
         Catalogue.load(),
         WeightsStore(SHIPPED),
         device="cpu",
         precision="float32",
         memory_bytes=1 << 30,
     )
+    return ImagePipeline(resolve(PIPELINE), pool)
 
 
 def frames_of(film: Path, decoder: DecodeProcess) -> Iterator[Frame]:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import pytest
 from patience import PATIENCE_SECONDS
 from PIL import Image
@@ -13,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 @pytest.mark.timeout(2 * PATIENCE_SECONDS)
-def test_the_demo_finds_the_samples_objects_and_draws_them(tmp_path: Path) -> None:
+def test_the_demo_finds_and_follows_the_samples_objects_and_draws_them(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "samples.demo"],
         cwd=tmp_path,
@@ -30,3 +31,7 @@ def test_the_demo_finds_the_samples_objects_and_draws_them(tmp_path: Path) -> No
         assert path in done.stdout
         with Image.open(tmp_path / path) as picture:
             picture.load()
+    assert "objects in the film keep one track" in done.stdout
+    assert "out/demo/annotated/yard-crossing.mp4" in done.stdout
+    with av.open(tmp_path / "out/demo/annotated/yard-crossing.mp4") as film:
+        assert sum(1 for _ in film.decode(video=0)) == 250
