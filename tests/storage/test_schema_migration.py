@@ -11,10 +11,16 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from databases import PostgresServer
 from sqlalchemy import inspect, text
+from storage_service import FACTS, Service, result_of
+from uuid6 import uuid7
+from video_service import VideoService, chunk_of
 
+from vision.domain.states import JobState, UnitKind
+from vision.domain.stored import DetectionFilter
 from vision.errors import InvalidRequest, StorageUnavailable
 from vision.storage.database import Database
 from vision.storage.migrate import config, is_current, migrate
+from vision.storage.rows import facts_to_json
 from vision.storage.tables import metadata
 from vision.storage.video_tables import ITEM_TABLES
 
@@ -70,6 +76,51 @@ def test_downgrade_leaves_nothing_and_upgrade_brings_it_back(database: Database)
 
     assert left == set()
     assert is_current(database)
+
+
+def test_rows_of_the_first_revision_live_on_after_the_upgrade(empty_url: str) -> None:
+    """A job of 0001 half way: one unit done, one leased, one ready, one image failed."""
+    with closing(Database(empty_url)) as database:
+        with database.begin() as connection:
+            command.upgrade(config(connection), "0001")
+        _fill_first_revision(database)
+
+        migrate(database)
+
+        service = Service.over(database)
+        (job,) = service.jobs.page("default", limit=9).items
+        before = [item.state for item in service.jobs.items(job.id, limit=9).items]
+        assert service.units.reap() == 1
+        service.work()
+        after = [item.state for item in service.jobs.items(job.id, limit=9).items]
+        rows = list(service.detections.stream(DetectionFilter(job_id=job.id)))
+        assert (job.items_done, job.video) == (1, None)
+        assert before == ["done", "failed", "pending", "pending"]
+        assert after == ["done", "failed", "done", "done"]
+        assert [row.label for row in rows] == ["old", "dog", "car", "dog", "car"]
+        assert (rows[0].track_id, rows[0].score) == (None, 0.5)
+        assert service.jobs.get(job.id).state == JobState.PARTIAL
+
+
+def test_rows_survive_the_way_back_to_the_first_revision_and_forth(empty_url: str) -> None:
+    with closing(Database(empty_url)) as database:
+        migrate(database)
+        videos = VideoService.over(database)
+        images, film = videos.job(3), videos.video_job(2)
+        videos.units.commit(result_of(videos.claim_one()))
+        (lease,) = videos.probed(1)
+        videos.units.commit(chunk_of(lease, damage="broken"))
+        videos.units.commit(videos.tracked(videos.claim_kind(UnitKind.TRACK)))
+
+        with database.begin() as connection:
+            command.downgrade(config(connection), "0001")
+        migrate(database)
+
+        states = [item.state for item in videos.jobs.items(film.id, limit=9).items]
+        assert (videos.rows(images.id), videos.rows(film.id)) == (6, 10)
+        assert states == ["done", "pending"]
+        assert videos.units.finish_stale_jobs() == 1
+        assert videos.jobs.get(images.id).state == JobState.SUCCEEDED
 
 
 def test_three_processes_migrate_one_empty_database_at_once(empty_url: str) -> None:
@@ -135,6 +186,38 @@ def test_writers_wait_for_each_other_on_sqlite(sqlite_url: str) -> None:
 def test_other_databases_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="mysql"):
         Database("mysql://localhost/vision")
+
+
+def _fill_first_revision(database: Database) -> None:
+    """Only columns that revision 0001 has: the insert names no others."""
+    job_id, assets = uuid7(), [uuid7() for _ in range(4)]
+    facts = {**facts_to_json(FACTS)}
+
+    def add(table: str, **values: object) -> None:
+        connection.execute(metadata.tables[table].insert().values(values))
+
+    with database.begin() as connection:
+        add("tenants", id="default")
+        for number, asset in enumerate(assets):
+            name = f"{number}" * 64
+            place = {"sha256": name, "size_bytes": 1, "filename": "a", "blob_key": name}
+            add("assets", id=asset, tenant="default", facts=facts, tags=[], created_at=1.0, **place)
+        asked = {"pipeline": {"detect": {}}, "pipeline_sha256": "0" * 64, "request_sha256": ""}
+        counters = {"items_total": 4, "items_done": 1, "items_failed": 1, "run": 1}
+        state = {"state": "running", "created_at": 1.0, "started_at": 2.0, "erasing": False}
+        owner = {"tenant": "default", "priority": 0}
+        add("jobs", id=job_id, tags=[], **owner, **asked, **counters, **state)
+        for number, one in enumerate(("done", "failed", "pending", "pending")):
+            place = {"item": number, "asset_id": assets[number], "state": one}
+            found = {"detections": int(number == 0), "counts": {}}
+            add("items", job_id=job_id, facts=facts, **place, **found)
+        for number, one in enumerate(("done", "failed", "leased", "ready")):
+            lease = {"lease_owner": "gone", "lease_until": 3.0} if one == "leased" else {}
+            place = {"item": number, "chunk": 0, "span": 1, "state": one, **lease}
+            add("units", job_id=job_id, attempt=1, fails=0, not_before=1.0, **owner, **place)
+        box = {"x1": 1.0, "y1": 1.0, "x2": 2.0, "y2": 2.0}
+        place = {"item": 0, "chunk": 0, "ord": 0, "id": 1, "class_id": 1, "score": 0.5}
+        add("detections", job_id=job_id, tenant="default", label="old", **place, **box)
 
 
 def _work_on_a_killed_connection(database: Database, other: Database) -> None:
