@@ -3,8 +3,9 @@
 import json
 import os
 import signal
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from subprocess import Popen
@@ -187,6 +188,23 @@ def test_a_batch_killed_inside_a_video_goes_on_with_the_chunks_that_were_done(
     assert frames == set(range(LONG_FRAMES))
 
 
+def test_chunks_that_were_given_up_are_tried_once_more_and_no_others(
+    workplace: Workplace, tmp_path: Path
+) -> None:
+    make_clip(tmp_path / "in" / "clip.mp4", frames=FRAMES)
+    send(workplace, tmp_path / "in")
+    out = tmp_path / "in" / "out"
+    give_up_last_chunk(out, frames=FRAMES // 2)
+
+    ended = send(workplace, tmp_path / "in")
+
+    batch = Batch(ended, tmp_path / "in", out)
+    assert ended.code == 0, ended.err
+    assert done_chunks(out) == {1: 1, 2: 2}
+    assert batch.line("clip.mp4")["frames_decoded"] == FRAMES
+    assert batch.summary["timings"]["frames_per_second"] > 0
+
+
 def test_ctrl_c_inside_a_video_ends_cleanly(workplace: Workplace, tmp_path: Path) -> None:
     make_clip(tmp_path / "in" / "long.mp4", frames=LONG_FRAMES)
 
@@ -213,6 +231,19 @@ def test_sampling_is_followed(workplace: Workplace, tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert line["frames_decoded"] == line["frames_declared"] == FRAMES // FPS
     assert line["tracks"] == []
+
+
+def give_up_last_chunk(out: Path, *, frames: int) -> None:
+    """As three deaths of the process in the midst of it leave it."""
+    script = f"""
+        delete from detections where chunk = 2;
+        delete from chunk_frames where chunk = 2;
+        update units set state = 'quarantined', error_code = 'worker_lost' where chunk = 2;
+        update items set state = 'partial', frames_done = {frames}, warnings = '["gone"]';
+        update jobs set state = 'partial', items_partial = 1, frames_done = {frames};
+    """
+    with closing(sqlite3.connect(out / ".vision" / "state.sqlite")) as database:
+        database.executescript(script)
 
 
 def arguments(folder: Path) -> tuple[object, ...]:

@@ -53,6 +53,11 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     Console(highlight=False, width=width).print(table)
 
 
+def counted(number: int, noun: str) -> str:
+    """1 video, 2 videos."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def complain(error: Exception) -> None:
     """One sentence, and one line for every wrong field."""
     console = notes()

@@ -18,7 +18,7 @@ from vision.cli.batch.summary import Drawn
 from vision.cli.client import Client, JsonOption
 from vision.cli.configuration import read_settings
 from vision.cli.lazy import load
-from vision.cli.output import notes, out, print_json
+from vision.cli.output import counted, notes, out, print_json
 from vision.cli.pipeline import PipelineOption, pipeline_from, runnable_here
 from vision.errors import CallerError
 
@@ -102,7 +102,8 @@ def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
     found = tally.labels.most_common(MAX_LABELS_SHOWN)
     _say(f"{tally.detections} detections: {_listed(found)}")
     if tally.videos:
-        _say(f"{tally.videos} videos: {tally.frames} frames, {tally.tracks} tracks")
+        frames, tracks = counted(tally.frames, "frame"), counted(tally.tracks, "track")
+        _say(f"{counted(tally.videos, 'video')}: {frames}, {tracks}")
     if facts.skipped:
         _say(f"skipped, neither pictures nor videos: {_listed(facts.skipped.items())}")
     _complain(tally.errors)
@@ -115,8 +116,8 @@ def _report(outcome: BatchOutcome, order: BatchOrder) -> None:
 
 def _annotated(made: Drawn) -> str:
     """Videos only where there are some."""
-    pictures = f"{made.pictures} pictures"
-    return f"{pictures}, {made.videos} videos" if made.videos else pictures
+    pictures = counted(made.pictures, "picture")
+    return f"{pictures}, {counted(made.videos, 'video')}" if made.videos else pictures
 
 
 def _end_interrupted(output: Path) -> NoReturn:

@@ -6,6 +6,7 @@ from vision.cli.batch.backend import EarlierWork
 from vision.cli.batch.permanent import PERMANENT_CODES
 from vision.domain.job import DEFAULT_TENANT, Item, Job
 from vision.domain.states import ItemState
+from vision.errors import Conflict
 from vision.storage.jobs import JobStore
 
 PAGE_LIMIT = 1000
@@ -22,15 +23,27 @@ def earlier_work(jobs: JobStore, pipeline_sha256: str) -> EarlierWork:
             if not job.state.is_final:
                 jobs.cancel(job.id)
             continue
-        if not job.state.is_final:
+        is_open = not job.state.is_final or _goes_on(jobs, job)
+        if is_open:
             open_jobs.append(str(job.id))
         for item in _items(jobs, job):
             if _is_settled(item):
                 settled.add(str(item.asset_id))
-            elif job.state.is_final:
+            elif not is_open:
                 continue
             job_of[str(item.asset_id)] = str(job.id)
     return EarlierWork(job_of, frozenset(settled), tuple(open_jobs))
+
+
+def _goes_on(jobs: JobStore, job: Job) -> bool:
+    """Whether chunks of its videos had been given up, which are tried once more from now on."""
+    if job.video is None or all(item.state is not ItemState.PARTIAL for item in _items(jobs, job)):
+        return False
+    try:
+        jobs.retry(job.id)
+    except Conflict:
+        return False  # damaged files: another try would end the same
+    return True
 
 
 def _is_settled(item: Item) -> bool:

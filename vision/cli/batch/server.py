@@ -2,7 +2,7 @@
 
 import hashlib
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -27,7 +27,7 @@ from vision.cli.batch.stretch import seconds_to_analyze
 from vision.cli.client import Client
 from vision.cli.files import replacing
 from vision.cli.job_progress import video_progress
-from vision.cli.problems import NOT_FOUND, ServerRefused
+from vision.cli.problems import CONFLICT, NOT_FOUND, ServerRefused
 from vision.domain.media import MediaKind
 from vision.domain.provenance import canonical_json
 from vision.domain.states import ItemState, JobState
@@ -75,11 +75,15 @@ class ServerBackend:
             if state is None:
                 self._record.forget_assets(assets)
                 continue
-            ended = self._settled(job)
+            items = self._items(job)
+            is_open = not state.is_final
+            if state.is_final and self._goes_on(job, items):
+                is_open, items = True, self._items(job)
+            ended = _settled(items)
             settled.update(ended)
-            if not state.is_final:
+            if is_open:
                 open_jobs.append(job)
-            job_of.update(dict.fromkeys(ended if state.is_final else assets, job))
+            job_of.update(dict.fromkeys(assets if is_open else ended, job))
         return EarlierWork(job_of, frozenset(settled), tuple(open_jobs))
 
     def asset_of(self, file: HashedFile) -> KnownAsset:
@@ -148,14 +152,20 @@ class ServerBackend:
                 raise
             return None
 
-    def _settled(self, job: str) -> list[str]:
-        """Assets that need no other try: with results, or with an error of the file itself."""
-        return [
-            item["asset_id"]
-            for item in self._client.items(f"/jobs/{job}/items")
-            if item["state"] in (ItemState.DONE, ItemState.PARTIAL)
-            or (item["error"] is not None and item["error"]["code"] in PERMANENT_CODES)
-        ]
+    def _items(self, job: str) -> list[Any]:
+        return list(self._client.items(f"/jobs/{job}/items"))
+
+    def _goes_on(self, job: str, items: Iterable[Any]) -> bool:
+        """Whether chunks of its videos had been given up, which are tried once more from now on."""
+        if all(item["state"] != ItemState.PARTIAL for item in items):
+            return False
+        try:
+            self._client.post(f"/jobs/{job}/retry")
+        except ServerRefused as error:
+            if error.status != CONFLICT:
+                raise
+            return False  # damaged files: another try would end the same
+        return True
 
     def _annotated(self, job: str, asset: str) -> bytes:
         picture = BytesIO()
@@ -178,3 +188,13 @@ class ServerBackend:
                 offsets[orjson.loads(line)["asset_id"]] = offset
                 offset += len(line)
         return _Lines(path, offsets)
+
+
+def _settled(items: Iterable[Any]) -> list[str]:
+    """Assets that need no other try: with results, or with an error of the file itself."""
+    return [
+        item["asset_id"]
+        for item in items
+        if item["state"] in (ItemState.DONE, ItemState.PARTIAL)
+        or (item["error"] is not None and item["error"]["code"] in PERMANENT_CODES)
+    ]
