@@ -181,10 +181,30 @@ def with_edit_list(path: Path, *, skip: Fraction, clip: Clip) -> Path:
     return _sibling(path, "edited", bytes(data))
 
 
-def joined(path: Path, parts: Iterable[Path]) -> Path:
-    """Transport streams one after the other."""
-    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+def write_size_change(path: Path, later: Sequence[Clip], first: Clip = Clip()) -> Path:
+    """One H.264 stream whose pictures change their size on the way."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(first.codec, rate=first.fps, options=_encoder_options(first))
+        _set_up(stream, first)
+        start = 0
+        for clip in (first, *later):
+            for packet in _encoded(clip):
+                packet.pts, packet.dts = packet.pts + start, packet.dts + start
+                packet.stream = stream
+                file.mux(packet)
+            start += clip.frames
     return path
+
+
+def _encoded(clip: Clip) -> Iterable[av.Packet]:
+    encoder = av.CodecContext.create(clip.codec, "w")
+    encoder.width, encoder.height, encoder.pix_fmt = clip.width, clip.height, clip.pix_fmt
+    encoder.time_base, encoder.framerate = 1 / clip.fps, clip.fps
+    encoder.gop_size, encoder.max_b_frames = clip.gop, clip.b_frames
+    encoder.options = _encoder_options(clip)
+    for n, picture in enumerate(numbered_pictures(clip)):
+        yield from encoder.encode(_frame(picture, n, clip))
+    yield from encoder.encode(None)
 
 
 def _sibling(path: Path, what: str, data: bytes) -> Path:

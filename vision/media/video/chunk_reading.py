@@ -55,15 +55,15 @@ class ChunkReading:
 
     def damage(self) -> str | None:
         """For people; None when every wanted frame could be had."""
-        if self._first_lost is None:
+        lost = self._chunk.frames - self._done
+        if self._first_lost is None and lost <= 0:
             return None
+        text = f"{max(1, lost)} of {self._chunk.frames} frames could not be decoded"
+        if self._first_lost is None:
+            return text
         base = self._chunk.time_base
         seconds = float(self._first_lost) * base.numerator / base.denominator
-        lost = max(1, self._chunk.frames - self._done)
-        return (
-            f"{lost} of {self._chunk.frames} frames could not be decoded, "
-            f"the first of them at {seconds:.3f} s"
-        )
+        return f"{text}, the first of them at {seconds:.3f} s"
 
     def _lose(self, pts: int) -> None:
         if self._first_lost is None or pts < self._first_lost:

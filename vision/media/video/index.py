@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.domain.video import FrameIndex, VideoIndex, pts_to_seconds
 from vision.errors import NoFrames
 from vision.media.limits import DecodeLimits
+from vision.media.video.complaints import Complaints
 from vision.media.video.facts import (
     believable_fps,
     describe,
@@ -46,8 +48,9 @@ class _Frames:
 def read_index(file: int, limits: DecodeLimits, *, beat: Callable[[], None]) -> VideoIndex:
     """`beat` is called after each packet. Raises as `describe`, NoFrames, VideoTooLong."""
     facts, _ = describe(file, limits)
-    with VideoSource(file, limits, threads=1) as source:
-        found = _read(source, beat)
+    # Opening reads ahead, so what there is to complain about may be heard there already.
+    with Complaints() as complaints, VideoSource(file, limits, threads=1) as source:
+        found = _read(source, complaints, beat)
         if not len(found.pts):
             raise NoFrames("the video has no frames")
         index = _sorted(found, source)
@@ -57,6 +60,8 @@ def read_index(file: int, limits: DecodeLimits, *, beat: Callable[[], None]) -> 
         length = end - float(seconds[0])
         require_length(seconds=length, frames=len(index), limits=limits)
         declared = _declared(source, found, length)
+        if source.trouble.times and source.media_type in _WITH_DURATION:
+            declared = max(declared, len(index) + missing_between(index.pts))
         exact = replace(
             facts,
             duration_seconds=length,
@@ -67,16 +72,22 @@ def read_index(file: int, limits: DecodeLimits, *, beat: Callable[[], None]) -> 
         return VideoIndex(exact, index, declared, _damage(source, len(index), declared))
 
 
-def _read(source: VideoSource, beat: Callable[[], None]) -> _Frames:
+def _read(source: VideoSource, complaints: Complaints, beat: Callable[[], None]) -> _Frames:
     found = _Frames()
     for packet in source.packets():
         beat()
-        if not source.is_shown(packet):
-            found.hidden += 1
-            continue
-        found.add(packet)
-        require_length(seconds=None, frames=len(found.pts), limits=source.limits)
+        complaints.pass_on(source.trouble)
+        _take(packet, source, found)
+    complaints.pass_on(source.trouble)
     return found
+
+
+def _take(packet: VideoPacket, source: VideoSource, found: _Frames) -> None:
+    if not source.is_shown(packet):
+        found.hidden += 1
+        return
+    found.add(packet)
+    require_length(seconds=None, frames=len(found.pts), limits=source.limits)
 
 
 def _sorted(found: _Frames, source: VideoSource) -> FrameIndex:
@@ -123,6 +134,16 @@ def _by_length(frames: int, length: float, whole: float) -> int:
     if length <= 0 or whole - length <= max(_CUT_SHORT_SECONDS, _CUT_SHORT_SHARE * whole):
         return frames
     return round(frames * whole / length)
+
+
+def missing_between(pts: NDArray[np.int64]) -> int:
+    """How many frames would fill the gaps, if all were as far apart as they typically are."""
+    steps = np.diff(pts)
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    if typical <= 0:
+        return 0
+    wide = steps[steps >= 2 * typical]
+    return int((np.rint(wide / typical) - 1).sum())
 
 
 def _damage(source: VideoSource, frames: int, declared: int) -> str | None:
