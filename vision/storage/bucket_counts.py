@@ -28,16 +28,17 @@ def bucket_counts(
     if item is not None:
         analysed = analysed.where(chunk_frames.c.item == item)
     frames = frames_in_buckets(connection.execute(analysed), bucket_seconds)
-    return tuple(
-        BucketCount(
-            label=row.label,
-            from_seconds=row.bucket * bucket_seconds,
-            to_seconds=(row.bucket + 1) * bucket_seconds,
-            detections=row.detections,
-            tracks=row.tracks,
-            frames=frames.get(row.bucket, 0),
-        )
-        for row in found
+    return tuple(_count(row, bucket_seconds, frames=frames.get(row.bucket, 0)) for row in found)
+
+
+def _count(row: AnyRow, bucket_seconds: float, *, frames: int) -> BucketCount:
+    return BucketCount(
+        label=row.label,
+        from_seconds=row.bucket * bucket_seconds,
+        to_seconds=(row.bucket + 1) * bucket_seconds,
+        detections=row.detections,
+        tracks=row.tracks,
+        frames=frames,
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, null, select, tuple_
 from vision.domain.job import DEFAULT_TENANT
 from vision.domain.stored import BucketCount, DetectionFilter, LabelCount, StoredDetection
 from vision.storage.bucket_counts import bucket_counts
-from vision.storage.chunk_rows import rows_shown_at
+from vision.storage.chunk_rows import FrameRows, rows_shown_at
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_filters import conditions, is_in_chunks
@@ -134,14 +134,8 @@ class DetectionStore:
             shown = rows_shown_at(connection, job_id, item, at_seconds=at_seconds)
             if shown is None:
                 return ()
-            query = _columns(masks=include_masks, keypoints=include_keypoints).where(
-                detections.c.job_id == job_id,
-                detections.c.item == item,
-                detections.c.chunk == shown.chunk,
-                detections.c.ord >= shown.first_ord,
-                detections.c.ord < shown.after_ord,
-            )
-            rows = connection.execute(query.order_by(detections.c.ord)).all()
+            columns = _columns(masks=include_masks, keypoints=include_keypoints)
+            rows = connection.execute(_of_frame(columns, job_id, item=item, shown=shown)).all()
             return tuple(_with_items(connection, rows))
 
 
@@ -151,6 +145,17 @@ def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
     return select(
         *(null().label(one.name) if one.name in left_out else one for one in detections.c)
     )
+
+
+def _of_frame(query: Select[Any], job_id: UUID, *, item: int, shown: FrameRows) -> Select[Any]:
+    mine = (
+        detections.c.job_id == job_id,
+        detections.c.item == item,
+        detections.c.chunk == shown.chunk,
+        detections.c.ord >= shown.first_ord,
+        detections.c.ord < shown.after_ord,
+    )
+    return query.where(*mine).order_by(detections.c.ord)
 
 
 def _is_visible(connection: Connection, job_id: UUID, tenant: str) -> bool:

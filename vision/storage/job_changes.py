@@ -76,6 +76,7 @@ def _reopen_items(database: Database, connection: Connection, found: Sequence[An
     """Failed items of failed units only: a bad file in a finished unit stays bad."""
     # A video may have many such units.
     of_items = list({(unit.item, unit.span): unit for unit in found}.values())
+    unread = {unit.item for unit in found if unit.kind != UnitKind.TRACK}
     count = 0
     for start in range(0, len(of_items), KEYS_PER_QUERY):
         some = one_of(of_items[start : start + KEYS_PER_QUERY], is_item_of)
@@ -83,7 +84,7 @@ def _reopen_items(database: Database, connection: Connection, found: Sequence[An
         is_video = items.c.frames_total.is_not(None)
         videos = select(items).where(some, is_video, items.c.state.in_(REOPENED))
         for item in connection.execute(videos).all():
-            _reopen_video(database, connection, item)
+            _reopen_video(database, connection, item, is_unread=item.item in unread)
             count += 1
     return count
 
@@ -97,11 +98,15 @@ def _reopen_images(connection: Connection, job_id: UUID, some: ColumnElement[boo
     return count
 
 
-def _reopen_video(database: Database, connection: Connection, item: AnyRow) -> None:
+def _reopen_video(
+    database: Database, connection: Connection, item: AnyRow, *, is_unread: bool
+) -> None:
+    """One of which only the tracks are missing stays what it is until they are there."""
     mine = (items.c.job_id == item.job_id) & (items.c.item == item.item)
     forgotten = {"warnings": null(), **error_columns(None)}
     connection.execute(update(items).where(mine).values(forgotten))
-    move_item(connection, item, ItemState.PENDING)
+    if is_unread:
+        move_item(connection, item, ItemState.PENDING)
     drop_render(database, connection, item.job_id, item.item)
 
 

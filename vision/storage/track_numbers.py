@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     MetaData,
     Table,
+    Update,
     func,
     select,
     text,
@@ -75,6 +76,11 @@ def _from_table(
     track_numbers.create(connection)
     insert_columns(connection, track_numbers, columns)
     connection.execute(text("analyze track_numbers"))
+    connection.execute(_copied_numbers(job_id, item))
+    track_numbers.drop(connection)
+
+
+def _copied_numbers(job_id: UUID, item: int) -> Update:
     number = func.nullif(track_numbers.c.track_id, NO_TRACK)
     changed = update(detections).where(
         detections.c.job_id == job_id,
@@ -83,8 +89,7 @@ def _from_table(
         detections.c.ord == track_numbers.c.ord,
         detections.c.track_id.is_distinct_from(number),
     )
-    connection.execute(changed.values(track_id=number))
-    track_numbers.drop(connection)
+    return changed.values(track_id=number)
 
 
 def _from_memory(

@@ -7,7 +7,7 @@ order in which chunks were committed changes nothing.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, null, select, update
 
 from vision.domain.job import RENDER_CHUNK, TRACK_CHUNK, ItemFailure
 from vision.domain.states import ItemState, UnitKind, UnitState
@@ -88,7 +88,7 @@ def _conclude(connection: Connection, unit: AnyRow) -> None:
     error = None if item.frames_done else _error(troubles)
     warnings = _warnings(item, troubles)
     state = ItemState.PARTIAL if warnings else ItemState.DONE
-    told = {"warnings": warnings or None, **error_columns(error)}
+    told = {"warnings": warnings or null(), **error_columns(error)}
     connection.execute(update(items).where(is_item_of(unit)).values(told))
     move_item(connection, item, state if error is None else ItemState.FAILED)
 
