@@ -139,7 +139,11 @@ def open_workshop(
     owner: str = "tester/1",
     open_pipeline: OpenPipeline = open_colour_pipeline,
 ) -> Iterator[Workshop]:
-    with open_engine(settings) as engine, DecodeProcess(LIMITS) as decoder:
+    with (
+        open_engine(settings) as engine,
+        DecodeProcess(LIMITS) as decoder,
+        DecodeProcess(LIMITS) as drawer,
+    ):
         yield Workshop(
             engine,
             Station(
@@ -147,6 +151,7 @@ def open_workshop(
                 units=engine.units,
                 blobs=engine.blobs,
                 decoders=(decoder,),
+                drawer=drawer,
                 open_pipeline=open_pipeline,
                 chunk_frames=settings.chunk_frames,
                 detections=engine.detections,

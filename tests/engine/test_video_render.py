@@ -1,5 +1,7 @@
 """A video with its results drawn on it: made on demand, kept, playable, true in time."""
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +20,7 @@ from video_workshop import (
     found_in,
     number_of,
     picture,
+    seen_frames,
     write_clip,
 )
 from workshop import LIMITS, Workshop, in_background, submit
@@ -73,7 +76,7 @@ def test_every_frame_is_drawn_at_its_time(cinema: Workshop) -> None:
 
     frames = frames_of(rendered(cinema, job.id, asset))
     assert engine.jobs.get(job.id).state is JobState.SUCCEEDED
-    assert [time for time, _ in frames] == pytest.approx([n / 10 for n in range(45)])
+    assert [seconds for seconds, _ in frames] == pytest.approx([n / 10 for n in range(45)])
     assert all(image.shape == (HEIGHT, WIDTH, 3) for _, image in frames)
     assert all(is_coloured(image) for _, image in frames)
 
@@ -89,10 +92,10 @@ def test_only_the_analysed_stretch_is_drawn(cinema: Workshop) -> None:
     work(cinema.station, PACE)
 
     frames = frames_of(rendered(cinema, job.id, asset))
-    assert [time for time, _ in frames] == pytest.approx([n / 10 for n in range(28)])
+    assert [seconds for seconds, _ in frames] == pytest.approx([n / 10 for n in range(28)])
 
 
-def test_a_cancelled_worker_leaves_no_file_behind(cinema: Workshop) -> None:
+def test_a_drawing_that_lost_its_lease_leaves_no_file_behind(cinema: Workshop) -> None:
     engine = cinema.engine
     asset = add_clip(engine, 3000)
     job = submit(engine, [asset], {**SPOTS, "sample": {"every_seconds": 10}})
@@ -100,12 +103,12 @@ def test_a_cancelled_worker_leaves_no_file_behind(cinema: Workshop) -> None:
     engine.jobs.request_render(job.id, asset, "default")
     working = in_background(work, cinema.station, PACE)
     while not list(engine.blobs.staging.iterdir()):
-        pass
+        time.sleep(0.01)
 
     engine.units.expire_owner("tester/")
     engine.units.reap()
     while list(engine.blobs.staging.iterdir()):
-        pass
+        time.sleep(0.01)
     state = engine.jobs.render(job.id, asset, "default")
     working.join(60)
 
@@ -201,6 +204,28 @@ def test_a_worker_that_is_interrupted_stops_drawing_and_gives_it_back(cinema: Wo
         )
 
     state = engine.jobs.render(drawn.id, asset, "default")
+    assert state is not None
+    assert state.state is UnitState.READY
+    assert list(engine.blobs.staging.iterdir()) == []
+
+
+def test_jobs_do_not_wait_for_a_long_drawing(cinema: Workshop) -> None:
+    engine = cinema.engine
+    asset = add_clip(engine, 20_000, keyframe_every=100)
+    drawn = submit(engine, [asset], {**SPOTS, "sample": {"every_seconds": 500}})
+    work(cinema.station, PACE)
+    engine.jobs.request_render(drawn.id, asset, "default")
+    other = submit(engine, [add_clip(engine, 40)], SPOTS)
+    drain = threading.Event()
+
+    def stop_after_the_other(_lease: Lease, _frames: int) -> None:
+        if len(seen_frames(engine, other.id)) >= 20:
+            drain.set()
+
+    done = work(cinema.station, PACE, drain=drain.is_set, on_frames=stop_after_the_other)
+
+    state = engine.jobs.render(drawn.id, asset, "default")
+    assert done.frames >= 20
     assert state is not None
     assert state.state is UnitState.READY
     assert list(engine.blobs.staging.iterdir()) == []

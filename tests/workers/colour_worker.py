@@ -69,12 +69,13 @@ def open_pipeline(document: Mapping[str, object]) -> RunsImages:
 
 @contextmanager
 def open_station(engine: Engine, settings: Settings, *, owner: str) -> Iterator[Station]:
-    with DecodeProcess(LIMITS) as decoder:
+    with DecodeProcess(LIMITS) as decoder, DecodeProcess(LIMITS) as drawer:
         yield Station(
             owner=owner,
             units=engine.units,
             blobs=engine.blobs,
             decoders=(decoder,),
+            drawer=drawer,
             open_pipeline=open_pipeline,
             detections=engine.detections,
             tracks=engine.tracks,

@@ -1,17 +1,20 @@
 """A real Celery worker with a real Redis, from bell to stored results."""
 
+import time
 from pathlib import Path
+from uuid import UUID
 
 from processes import REAL_WORKER, running_service, wait_for_line
 from workshop import colour_job, found_numbers, settings_for, wait_for_end
 
-from vision.domain.states import JobState
-from vision.domain.stored import DetectionFilter
-from vision.engine.parts import open_engine
+from vision.domain.states import JobState, UnitState
+from vision.domain.stored import DetectionFilter, RenderState, TrackFilter
+from vision.engine.parts import Engine, open_engine
 from vision.engine.submit import JobRequest
 from vision.settings import Settings
 from workers.queue import Bell
 
+FILM = Path(__file__).parents[2] / "samples/videos/yard-crossing.mp4"
 YARD = Path(__file__).parents[2] / "samples/images/yard-1.jpg"
 DETECT_AND_SEGMENT = {
     "detect": {"model": "demo_maskrcnn"},
@@ -53,6 +56,41 @@ def test_photographs_become_stored_masks_by_the_shipped_models(settings: Setting
             "demo_maskrcnn",
             "demo_sam",
         ]
+
+
+def test_a_film_is_detected_followed_and_drawn_by_the_shipped_model(settings: Settings) -> None:
+    document = {
+        "sample": {"max_fps": 5, "end_seconds": 4},
+        "detect": {"model": "demo_maskrcnn"},
+        "track": {"algorithm": "bytetrack"},
+    }
+    with open_engine(settings) as engine, running_service(settings, worker=REAL_WORKER):
+        film, _ = engine.ingest.add_file(FILM)
+        job, _ = engine.submissions.submit(JobRequest((film.id,), document))
+        ended = wait_for_end(engine, job.id)
+        engine.jobs.request_render(job.id, film.id)
+
+        render = wait_for_drawing(engine, job.id, film.id)
+
+        assert ended.state is JobState.SUCCEEDED
+        assert ended.video is not None
+        assert ended.video.frames_done == 20
+        tracks = engine.tracks.page(TrackFilter(job_id=job.id), limit=50).items
+        assert {row.track.label for row in tracks} >= {"barrel", "cone", "person"}
+        assert render.state is UnitState.DONE
+        assert render.blob_key is not None
+        assert engine.blobs.size(render.blob_key) == render.size_bytes
+
+
+def wait_for_drawing(engine: Engine, job_id: UUID, asset_id: UUID) -> RenderState:
+    deadline = time.monotonic() + 60
+    while True:
+        render = engine.jobs.render(job_id, asset_id)
+        assert render is not None
+        if not render.state.is_open:
+            return render
+        assert time.monotonic() < deadline, "the video isn't drawn"
+        time.sleep(0.05)
 
 
 def test_a_missing_device_is_said_and_the_job_waits(

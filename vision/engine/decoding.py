@@ -1,15 +1,14 @@
 """What every decode thread does: claimed units into pixels for the networks, ahead of them.
 
-Units of videos that need no network end here: probing, following tracks, drawing.
+Units of videos that need no network and little time end here: probing and following.
 """
-
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from vision.domain.job import ItemFailure, ItemResult, Lease, WorkItem
 from vision.domain.states import UnitKind
+from vision.engine.blame import blamed
 from vision.engine.conveyor import Conveyor, DecodedItem
-from vision.engine.in_flight import InFlight, LeaseGone
+from vision.engine.drawing import Drawing
+from vision.engine.in_flight import InFlight
 from vision.engine.originals import original
 from vision.engine.outcomes import Outcomes, failure_of
 from vision.engine.source import Source
@@ -29,6 +28,8 @@ class Decoding:
         source: Source,
         conveyor: Conveyor,
         *,
+        videos: VideoUnits,
+        drawing: Drawing,
         in_flight: InFlight,
         outcomes: Outcomes,
     ) -> None:
@@ -40,7 +41,8 @@ class Decoding:
         self._chunks = ChunkReading(
             conveyor, in_flight=in_flight, outcomes=outcomes, frames_at_once=station.batch_images
         )
-        self._videos = VideoUnits(station, in_flight)
+        self._videos = videos
+        self._drawing = drawing
 
     def run(self, decoder: Decoder) -> None:
         """Until the source has no more. Raises StorageUnavailable."""
@@ -58,7 +60,7 @@ class Decoding:
     def _decode(self, decoder: Decoder, lease: Lease, item: WorkItem) -> None:
         """Onto the reserved place, or the place is given up and the outcome told."""
         decoded = None
-        with self._blamed(lease):
+        with blamed(lease, source=self._source, outcomes=self._outcomes):
             self._in_flight.beat(lease)
             decoded = self._decoded(decoder, lease, item)
         if decoded is None:
@@ -85,26 +87,13 @@ class Decoding:
         self._outcomes.item_ended(lease, ItemResult(item.index, failure=failure))
 
     def _work_on_video(self, decoder: Decoder, lease: Lease, item: WorkItem) -> None:
-        with self._blamed(lease):
+        if lease.kind is UnitKind.RENDER:
+            self._drawing.put(lease)
+            return
+        with blamed(lease, source=self._source, outcomes=self._outcomes):
             self._in_flight.beat(lease)
             if lease.kind is not UnitKind.CHUNK:
                 self._outcomes.unit_ended(self._videos.result(decoder, lease))
                 return
             with original(self._blobs, item.blob_key) as source:
                 self._chunks.read(decoder, source, lease)
-
-    @contextmanager
-    def _blamed(self, lease: Lease) -> Iterator[None]:
-        """What goes wrong with a unit as a whole is told, and goes no further."""
-        try:
-            yield
-        except LeaseGone:
-            # Cancelled, lost or given back meanwhile: that was told by whoever noticed.
-            return
-        except TemporaryError as error:
-            # The same would meet the next unit: stop, and let a later bell try again.
-            self._source.stop()
-            self._outcomes.give_back(lease, reason=str(error))
-        except VisionError as error:
-            # Of a machine that lacks something, or of a video that is none.
-            self._outcomes.unit_failed(lease, error)

@@ -1,15 +1,17 @@
 """The units one worker holds right now, and what is known of them so far."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
 from typing import NamedTuple, Self
 from uuid import UUID
 
 from vision.domain.job import ChunkResult, ItemFailure, ItemResult, Lease, UnitResult
 from vision.domain.provenance import Provenance
+from vision.domain.states import UnitKind
 from vision.domain.stored import UnitKey
 from vision.domain.video import FrameDetections
-from vision.engine.progress import Progress
+from vision.engine.progress import Progress, unobserved
 from vision.engine.unit_records import ChunkRecord, ImagesRecord, UnitRecord, record_of
 
 
@@ -30,19 +32,32 @@ class LeaseKey(NamedTuple):
         return cls(lease.job_id, lease.item, lease.chunk, lease.attempt)
 
 
+class Lane(Enum):
+    """Drawing goes on for hours beside the networks: neither may hide that the other hangs."""
+
+    NETWORKS = auto()
+    DRAWING = auto()
+
+    @classmethod
+    def of(cls, lease: Lease) -> "Lane":
+        return cls.DRAWING if lease.kind is UnitKind.RENDER else cls.NETWORKS
+
+
 class InFlight:
     """Claimed and not yet ended units. Safe for threads; a dropped unit's results are ignored."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, on_move: Callable[[], None] = unobserved) -> None:
+        """`on_move` is called from any thread whenever work gets on; it is quick."""
+        self._progress = {lane: Progress(on_move) for lane in Lane}
         self._changed = threading.Condition()
         self._units: dict[LeaseKey, UnitRecord] = {}
         self._is_over = False
 
-    def add(self, leases: Iterable[Lease]) -> None:
+    def add(self, leases: Sequence[Lease]) -> None:
         with self._changed:
             self._units.update((LeaseKey.of(lease), record_of(lease)) for lease in leases)
-        self._progress.move()
+        for lease in leases:
+            self._move(lease)
 
     def holds(self, lease: Lease) -> bool:
         """False once it was committed, lost, cancelled or given back."""
@@ -50,7 +65,7 @@ class InFlight:
 
     def beat(self, lease: Lease) -> None:
         """Work on it gets on. Raises LeaseGone when it is no longer held or must not go on."""
-        self._progress.move()
+        self._move(lease)
         if self._is_over or not self.holds(lease):
             raise LeaseGone
 
@@ -67,7 +82,7 @@ class InFlight:
 
     def note(self, lease: Lease, result: ItemResult) -> UnitResult | ChunkResult | None:
         """The whole unit's result if this was its last item."""
-        self._progress.move()
+        self._move(lease)
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
             if not isinstance(unit, ImagesRecord):
@@ -83,7 +98,7 @@ class InFlight:
         failed: Sequence[tuple[int, ItemFailure]],
     ) -> ChunkResult | None:
         """The whole chunk's result if these were its last frames; `failed` by frame index."""
-        self._progress.move()
+        self._move(lease)
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
             if not isinstance(unit, ChunkRecord):
@@ -93,7 +108,7 @@ class InFlight:
 
     def end_reading(self, lease: Lease, *, frames: int, damage: str | None) -> ChunkResult | None:
         """No more frames of it come. The chunk's result if all have outcomes already."""
-        self._progress.move()
+        self._move(lease)
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
             if not isinstance(unit, ChunkRecord):
@@ -131,6 +146,11 @@ class InFlight:
         with self._changed:
             return tuple(unit.lease for unit in self._units.values() if not unit.is_started)
 
+    def idle_seconds(self) -> float:
+        """Since the last step of whatever has stood still longest though it has something to do."""
+        lanes = {Lane.of(lease) for lease in self.leases()}
+        return max((self._progress[lane].idle_seconds for lane in lanes), default=0.0)
+
     def is_empty(self) -> bool:
         return not self._units
 
@@ -138,3 +158,6 @@ class InFlight:
         """Whether it is empty now."""
         with self._changed:
             return self._changed.wait_for(self.is_empty, timeout_seconds)
+
+    def _move(self, lease: Lease) -> None:
+        self._progress[Lane.of(lease)].move()

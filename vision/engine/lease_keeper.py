@@ -9,7 +9,6 @@ from collections.abc import Callable
 from vision.domain.stored import UnitKey
 from vision.engine.in_flight import InFlight
 from vision.engine.outcomes import Outcomes
-from vision.engine.progress import Progress
 from vision.engine.source import Source
 from vision.engine.station import Pace
 from vision.errors import TemporaryError
@@ -38,7 +37,6 @@ class LeaseKeeper:
         in_flight: InFlight,
         outcomes: Outcomes,
         source: Source,
-        progress: Progress,
         should_drain: Callable[[], bool],
     ) -> None:
         self._units = units
@@ -46,7 +44,6 @@ class LeaseKeeper:
         self._in_flight = in_flight
         self._outcomes = outcomes
         self._source = source
-        self._progress = progress
         self._should_drain = should_drain
         self._drains_since: float | None = None
         self._beat_seconds = min(pace.heartbeat_seconds, CANCEL_SECONDS)
@@ -64,8 +61,8 @@ class LeaseKeeper:
                 log.warning("lease not kept", extra={"error": str(error)})
 
     def _require_progress(self) -> None:
-        idle_seconds = self._progress.idle_seconds
-        if idle_seconds < self._pace.stall_seconds or self._in_flight.is_empty():
+        idle_seconds = self._in_flight.idle_seconds()
+        if idle_seconds < self._pace.stall_seconds:
             return
         # Beating on would keep the unit from everybody else for ever.
         log.critical("work stalled, process ends", extra={"idle_seconds": round(idle_seconds)})

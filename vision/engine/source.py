@@ -16,6 +16,8 @@ Task: TypeAlias = tuple[Lease, WorkItem]
 LOOK_AGAIN_SECONDS = 0.05
 """While something is in flight but nothing more was ready: work that comes meanwhile is decoded
 before the networks are free, and no bell can tell this worker, because it is busy."""
+LOOK_AT_LEAST_SECONDS = 0.5
+"""Looks become rarer up to that: what is in flight may take hours, such as drawing a video."""
 
 
 class Source:
@@ -62,6 +64,7 @@ class Source:
             return self._pending.popleft()
 
     def _refill(self) -> bool:
+        pause = LOOK_AGAIN_SECONDS
         while self._has_time() and not self._stopped.is_set():
             # Asked before the claim: what a last commit made ready is then still found.
             is_alone = self._in_flight.is_empty()
@@ -72,7 +75,8 @@ class Source:
                 return True
             if is_alone:
                 return False
-            self._in_flight.wait_until_empty(LOOK_AGAIN_SECONDS)
+            self._in_flight.wait_until_empty(pause)
+            pause = min(pause * 1.1, LOOK_AT_LEAST_SECONDS)
         return False
 
     def _start_jobs(self) -> None:

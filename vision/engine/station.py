@@ -80,6 +80,8 @@ class Station:
     """Where the images and videos are."""
     decoders: tuple[Decoder, ...]
     """One thread decodes with each."""
+    drawer: Decoder
+    """For the thread that draws videos beside them; best one that starts at its first use."""
     open_pipeline: OpenPipeline
     detections: DetectionStore
     tracks: TrackStore

@@ -67,7 +67,7 @@ class ChunkRecord(UnitRecord):
         if self.failed:
             index, failure = self.failed[0]
             told.append(
-                f"{len(self.failed)} frames could not be analysed; "
+                f"{len(self.failed)} of its frames could not be analysed, "
                 f"the first is frame {index}: {failure.detail}"
             )
         return "; ".join(told) or None

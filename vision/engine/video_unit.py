@@ -26,6 +26,8 @@ class VideoUnits:
         Raises LeaseGone, VisionError.
         """
         on_beat = partial(self._in_flight.beat, lease)
+        # It may have waited long for its turn.
+        on_beat()
         if lease.kind is UnitKind.PROBE:
             return self._probe(reader, lease, on_beat=on_beat)
         if lease.kind is UnitKind.TRACK:

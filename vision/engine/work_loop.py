@@ -1,7 +1,8 @@
 """Claim, decode, infer, store, overlapped, until nothing is ready: what a bell sets going.
 
 decode threads   claim → decode ──► conveyor ──┐          (bounded)
-                 claim → probe, track, draw ───┼──────────┐
+                 claim → probe, follow ────────┼───────┐
+drawing thread                   draw ─────────┼───────┤
 calling thread                   networks ◄────┘──► finished units
 commit thread                                   store ◄────┘
 keeper thread    renews leases, notices cancel, drain and stall
@@ -18,14 +19,16 @@ from vision.engine.batch_run import INTERNAL_ERROR
 from vision.engine.commits import Commits, OnReady, unannounced
 from vision.engine.conveyor import Conveyor
 from vision.engine.decoding import Decoding
+from vision.engine.drawing import Drawing
 from vision.engine.in_flight import InFlight
 from vision.engine.lease_keeper import LeaseKeeper
 from vision.engine.outcomes import OnFrames, OnItem, Outcomes, uncounted, unwatched
-from vision.engine.progress import Progress, unobserved
+from vision.engine.progress import unobserved
 from vision.engine.run import Inference
 from vision.engine.shift_end import ShiftEnd
 from vision.engine.source import Source
 from vision.engine.station import Decoder, Pace, Station
+from vision.engine.video_unit import VideoUnits
 from vision.errors import TemporaryError
 
 IMAGES_AHEAD = 8
@@ -88,8 +91,7 @@ class _Shift:
         self._decoding_left = len(station.decoders)
         self._lock = threading.Lock()
         self._may_be_tried_again = False
-        progress = Progress(watched.on_move)
-        self._in_flight = InFlight(progress)
+        self._in_flight = InFlight(watched.on_move)
         self._conveyor = Conveyor(IMAGES_AHEAD * station.batch_images + len(station.decoders))
         self._commits = Commits(
             station.units,
@@ -106,14 +108,17 @@ class _Shift:
             on_item=watched.on_item,
             on_frames=watched.on_frames,
         )
-        self._keeper = self._new_keeper(progress, watched.drain)
+        self._keeper = self._new_keeper(watched.drain)
+        self._videos = VideoUnits(station, self._in_flight)
+        self._drawing = Drawing(station.drawer, self._videos)
 
     def run(self) -> WorkDone:
         inference = Inference(
             self._station, self._conveyor, in_flight=self._in_flight, outcomes=self._outcomes
         )
-        with ThreadPoolExecutor(self._decoding_left + 2, thread_name_prefix="work") as threads:
+        with ThreadPoolExecutor(self._decoding_left + 3, thread_name_prefix="work") as threads:
             decoding = [threads.submit(self._decode, each) for each in self._station.decoders]
+            decoding.append(threads.submit(self._drawing.run, self._source, self._outcomes))
             storing = threads.submit(self._store)
             keeping = threads.submit(self._keeper.run, self._over)
             try:
@@ -133,6 +138,8 @@ class _Shift:
             self._station,
             self._source,
             self._conveyor,
+            videos=self._videos,
+            drawing=self._drawing,
             in_flight=self._in_flight,
             outcomes=self._outcomes,
         )
@@ -155,7 +162,8 @@ class _Shift:
         """In this order, so that whatever was still on its way is stored."""
         self._source.stop()
         self._conveyor.close()
-        # After an error only: else the threads that decode have ended before the networks did.
+        self._drawing.close()
+        # After an error only: else nothing was in flight any more when the networks ended.
         self._in_flight.interrupt()
         wait(decoding)
         self._commits.close()
@@ -188,14 +196,13 @@ class _Shift:
             has_time=ShiftEnd(self._in_flight, ends_at=ends_at).has_time,
         )
 
-    def _new_keeper(self, progress: Progress, drain: Callable[[], bool]) -> LeaseKeeper:
+    def _new_keeper(self, drain: Callable[[], bool]) -> LeaseKeeper:
         return LeaseKeeper(
             self._station.units,
             pace=self._pace,
             in_flight=self._in_flight,
             outcomes=self._outcomes,
             source=self._source,
-            progress=progress,
             should_drain=drain,
         )
 

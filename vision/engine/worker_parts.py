@@ -35,12 +35,14 @@ def open_station(
     pool = open_pool(engine, settings)
     on_gpu = pool.placement.device != "cpu"
     with ExitStack() as stack:
-        decoders = [DecodeProcess(decode_limits(settings)) for _ in range(_decoders(on_gpu=on_gpu))]
+        limits = decode_limits(settings)
+        decoders = [DecodeProcess(limits) for _ in range(_decoders(on_gpu=on_gpu))]
         yield Station(
             owner=owner,
             units=engine.units,
             blobs=blobs or KeptFiles(engine.blobs, files=len(decoders) + 1),
             decoders=tuple(stack.enter_context(decoder) for decoder in decoders),
+            drawer=stack.enter_context(DecodeProcess(limits)),
             open_pipeline=PipelineOpener(pool),
             detections=engine.detections,
             tracks=engine.tracks,

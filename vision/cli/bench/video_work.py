@@ -70,6 +70,7 @@ def _station(engine: Engine, decoder: DecodeProcess, pipeline: PacedPipeline) ->
         units=engine.units,
         blobs=engine.blobs,
         decoders=(decoder,),
+        drawer=decoder,
         open_pipeline=opened,
         detections=engine.detections,
         tracks=engine.tracks,

@@ -103,6 +103,7 @@ class _Bench:
             units=self._engine.units,
             blobs=self._engine.blobs,
             decoders=(self._decoder,),
+            drawer=self._decoder,
             open_pipeline=opened,
             detections=self._engine.detections,
             tracks=self._engine.tracks,
