@@ -9,6 +9,8 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.media.shared_files import mapped
 
 _MAP_STEP_BYTES = 16 << 20
+_MAX_MAPS = 192
+"""Each holds a descriptor, of which the sandbox allows few more."""
 
 
 class MappedBuffers:
@@ -33,5 +35,5 @@ class MappedBuffers:
         """Drops these, and the oldest of the others above the limit."""
         for buffer_id in ids:
             self._maps.pop(buffer_id, None)
-        while self._maps and sum(map(len, self._maps.values())) > self._max_bytes:
+        while len(self._maps) > _MAX_MAPS or sum(map(len, self._maps.values())) > self._max_bytes:
             del self._maps[next(iter(self._maps))]

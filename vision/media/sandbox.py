@@ -14,7 +14,7 @@ from pathlib import Path
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_MAX_DESCRIPTORS = 64
+_MAX_DESCRIPTORS = 256
 _IDLE_BYTES = 1 << 30
 """Address space of an idle process, where the system doesn't tell."""
 

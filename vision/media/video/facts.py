@@ -80,6 +80,8 @@ def require_length(*, seconds: float | None, frames: int | None, limits: DecodeL
 def header_seconds(source: VideoSource) -> float | None:
     """What the header says; None where it says nothing, or what can't be."""
     stream, container = source.stream, source.container
+    if stream.frames > source.size_bytes:
+        return None  # some headers compute the one from the other
     if stream.duration is not None:
         seconds = float(stream.duration * source.time_base)
     elif container.duration is not None:
