@@ -22,7 +22,6 @@ CHUNK_FRAMES = 150
 WHOLE_TARGET = 0.9
 SPARSE_TARGETS = {10: 1.1, GOP: 5.0}
 """Every so many frames, and how many times as fast as reading all of them."""
-ROUNDS = 3
 
 
 def run(clip: Path, *, frames: int) -> list[Figure]:
@@ -61,7 +60,6 @@ def _measured(clip: Path, frames: int) -> dict[str, float]:
                     for every in SPARSE_TARGETS
                 },
             },
-            rounds=ROUNDS,
         )
 
 
