@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final
 
 import av
@@ -35,6 +36,7 @@ class VideoAnswers:
     def __init__(self, wire: Wire, limits: DecodeLimits, buffers: MappedBuffers) -> None:
         self._wire, self._limits, self._buffers = wire, limits, buffers
         self._described: tuple[object, tuple[MediaFacts, Shape]] | None = None
+        self._open: tuple[object, VideoSource] | None = None
 
     def facts(self, file: int) -> MediaFacts:
         return self._describe(file)[0]
@@ -77,16 +79,31 @@ class VideoAnswers:
         """Holds the conversation of FRAMES; returns the answer to its LEAVE."""
         pulse = Pulse(self._wire, self._limits.seconds)
         facts, shape = self._describe(file)
-        with VideoSource(file, self._limits, threads=self._threads(shape)) as source:
+        with ExitStack() as on_failure:
+            source = self._source(file, shape)
+            on_failure.callback(source.close)
             self._wire.send(Message({"facts": facts_to_json(facts)}))
             reading = ChunkReading(source, chunk, beat=pulse.beat)
             conversation = FrameConversation(self._wire, self._buffers, pulse, size=shape.upright)
-            return conversation.hold(reading, RgbWriter(shape))
+            answer = conversation.hold(reading, RgbWriter(shape))
+            self._open = _identity(file), source
+            on_failure.pop_all()
+        return answer
+
+    def _source(self, file: int, shape: Shape) -> VideoSource:
+        """The one that is open from the last chunk if it was of the same file: opening costs as
+        much as ten frames."""
+        kept, self._open = self._open, None
+        threads = self._threads(shape)
+        if kept is not None:
+            if kept[0] == _identity(file) and kept[1].threads == threads:
+                return kept[1]
+            kept[1].close()
+        return VideoSource(file, self._limits, threads=threads)
 
     def _describe(self, file: int) -> tuple[MediaFacts, Shape]:
         """What it was last time, for the next chunk of the same file."""
-        status = os.fstat(file)
-        identity = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        identity = _identity(file)
         if self._described is None or self._described[0] != identity:
             self._described = identity, describe(file, self._limits)
         return self._described[1]
@@ -96,3 +113,9 @@ class VideoAnswers:
         room = self._limits.memory_bytes // _MEMORY_SHARE
         fitting = room // (shape.stored.pixels * _BYTES_PER_PIXEL)
         return max(1, min(processors() + 1, _MAX_THREADS, fitting))
+
+
+def _identity(file: int) -> object:
+    """Equal for descriptors of the same unchanged file."""
+    status = os.fstat(file)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns

@@ -20,7 +20,6 @@ class PacketCursor:
         self._packets = source.packets()
         self._put_back: VideoPacket | None = None
         self._passed_dts: int | None = None
-        self._has_moved = False
 
     def __iter__(self) -> Iterator[VideoPacket]:
         return self
@@ -28,7 +27,6 @@ class PacketCursor:
     def __next__(self) -> VideoPacket:
         self._beat()
         packet, self._put_back = self._put_back or next(self._packets), None
-        self._has_moved = True
         if packet.dts is not None:
             self._passed_dts = packet.dts
         return packet
@@ -55,13 +53,10 @@ class PacketCursor:
         return self.to_start()
 
     def to_start(self) -> None:
-        if not self._has_moved:
-            return
-        # Not every container can seek to its beginning; opening it again always works.
-        threads = self._source.stream.codec_context.thread_count
-        self._source.reopen(threads=threads)
-        self._restart()
-        self._has_moved = False
+        if not self._source.is_at_start:
+            # Not every container can seek to its beginning; opening it again always works.
+            self._source.reopen(threads=self._source.threads)
+            self._restart()
 
     def _approaches(self, pts: int) -> Iterator[bool]:
         """Ways to get somewhere before the keyframe, each already gone when it is yielded."""
@@ -80,7 +75,6 @@ class PacketCursor:
         if not self._source.seek(pts):
             return False
         self._restart()
-        self._has_moved = True
         return True
 
     def _restart(self) -> None:

@@ -7,6 +7,7 @@ names: playlists, data references, subtitle files, addresses.
 
 import os
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
 from io import FileIO
@@ -73,13 +74,17 @@ class VideoSource:
     """One video stream of one file. A context manager."""
 
     def __init__(self, file: int, limits: DecodeLimits, *, threads: int = 0) -> None:
-        """Doesn't close the descriptor. `threads` of the decoder; 0 leaves it to FFmpeg. Raises
+        """Keeps a copy of the descriptor. `threads` of the decoder; 0 leaves it to FFmpeg. Raises
         BadMedia."""
-        self._file, self.limits = FileIO(file, closefd=False), limits
+        self.limits = limits
         self.media_type = _video_type(file)
         self.size_bytes = os.fstat(file).st_size
+        self._file = FileIO(os.dup(file))
         self._container: InputContainer | None = None
-        self.reopen(threads=threads)
+        with ExitStack() as on_failure:
+            on_failure.callback(self.close)
+            self.reopen(threads=threads)
+            on_failure.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -93,14 +98,16 @@ class VideoSource:
         self.close()
 
     def close(self) -> None:
-        if self._container is not None:
-            self._container.close()
-            self._container = None
+        self._close_container()
+        self._file.close()
 
     def reopen(self, *, threads: int = 0) -> None:
         """From the beginning, with a fresh decoder. What went wrong before is forgotten."""
-        self.close()
+        self._close_container()
         self._file.seek(0)
+        self.threads = threads
+        self.is_at_start = True
+        """Nothing was read yet but what opening reads."""
         self._container = _open(self._file, self.media_type, self.limits)
         self.stream = _stream(self._container)
         self.codec = _codec(self.stream)
@@ -121,6 +128,7 @@ class VideoSource:
 
     def seek(self, pts: int) -> bool:
         """To a keyframe near there, as the container sees it; False where it can't."""
+        self.is_at_start = False
         try:
             self.container.seek(pts, stream=self.stream, backward=True)
         except (av.FFmpegError, OverflowError):
@@ -133,7 +141,7 @@ class VideoSource:
         Packets that only keep the decoder going (`is_discard`) are among them; those that the
         container knows to be incomplete are not, and are counted in `trouble`.
         """
-        errors = 0
+        errors, self.is_at_start = 0, False
         while errors < _MAX_ERRORS_IN_A_ROW:
             try:
                 for packet in self.container.demux(self.stream):
@@ -142,6 +150,8 @@ class VideoSource:
                     if packet.size and self._is_sound(packet):
                         yield packet
                 return
+            except MemoryError:
+                raise
             except av.FFmpegError as error:
                 errors += 1
                 self.trouble.note(f"the file can't be read on: {_sentence(error)}")
@@ -152,6 +162,11 @@ class VideoSource:
         if packet.is_discard:
             return False
         return self.codec != "vp8" or bool(memoryview(packet)[0] & 0x10)
+
+    def _close_container(self) -> None:
+        if self._container is not None:
+            self._container.close()
+            self._container = None
 
     def _is_sound(self, packet: VideoPacket) -> bool:
         if packet.pts is None or self.dts_lag is not None:

@@ -66,5 +66,5 @@ def _from_start(chunk: Chunk, stop: int | None) -> Chunk:
 
 
 def _reading(source: VideoSource, chunk: Chunk, *, beat: Callable[[], None]) -> ChunkReading:
-    source.reopen(threads=source.stream.codec_context.thread_count)
+    source.reopen(threads=source.threads)
     return ChunkReading(source, chunk, beat=beat)
