@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -18,7 +19,7 @@ from video_reading import chunk_of, read, read_all, whole
 
 from vision.domain.detections import Detections
 from vision.domain.video import Chunk, Frame
-from vision.errors import BadMedia, DecoderCrashed, DecodeTimeout
+from vision.errors import BadMedia, DecoderCrashed, DecodeTimeout, VideoTooLarge
 from vision.media.decode_launch import DecodeLaunch
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
@@ -218,6 +219,21 @@ def test_a_still_is_drawn_upon(process: DecodeProcess, clip: Path) -> None:
     still = process.decode(drawn).image
     assert number_in(still) == 25
     assert np.array_equal(still, process.still(clip, 1.0).image)
+
+
+def test_a_frame_that_needs_too_much_memory_is_too_large(tmp_path: Path) -> None:
+    path = write_clip(
+        tmp_path / "large.mp4", codec="mjpeg", pix_fmt="yuvj444p", frames=2, width=6000, height=5000
+    )
+    limits = DecodeLimits(100_000_000, seconds=20, memory_bytes=96 << 20)
+    with DecodeProcess(limits) as process, pytest.raises(VideoTooLarge, match="memory"):
+        read_all(process, path)
+
+
+def test_ffmpeg_is_loaded_in_the_decode_process_only() -> None:
+    check = "import sys, vision.media.decode_process; sys.exit('av' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", check]).returncode == 0
 
 
 MUTANTS = 60

@@ -134,7 +134,7 @@ class ReadingEnd:
     frames: int
     """Handed out."""
     damage: str | None
-    """What was wrong first, for people; None when every packet could be decoded."""
+    """What was wrong, for people; None when every wanted frame could be had as it is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

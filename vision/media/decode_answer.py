@@ -45,10 +45,11 @@ def is_out_of_memory(answer: Message) -> bool:
     return answer.header.get("code") == OUT_OF_MEMORY
 
 
-def raise_error_in(answer: Message) -> None:
+def raise_error_in(answer: Message, *, is_video: bool) -> None:
     """Raises the BadMedia that the answer names; returns when it names none."""
     if is_out_of_memory(answer):
-        raise MediaTooLarge("decoding the file needs more memory than the limit")
+        too_large = VideoTooLarge if is_video else MediaTooLarge
+        raise too_large("decoding needs more memory than the limit")
     code = answer.header.get("code")
     if code is None:
         return

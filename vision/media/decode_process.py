@@ -25,7 +25,7 @@ from vision.media.limits import DecodeLimits
 from vision.media.overlay import Overlay
 from vision.media.pixel_buffers import PixelBuffer, PixelBuffers
 from vision.media.shared_files import opened
-from vision.media.sniff import SNIFF_BYTES, readable_type
+from vision.media.sniff import SNIFF_BYTES, VIDEO_TYPES, readable_type
 from vision.media.video_answer import index_of, still_of
 from vision.media.wire import Message
 
@@ -173,11 +173,11 @@ class DecodeProcess:
         on_beat: Callable[[], None] = nothing,
     ) -> Message:
         with opened(source) as file:
-            readable_type(os.pread(file, SNIFF_BYTES, 0))
+            media_type = readable_type(os.pread(file, SNIFF_BYTES, 0))
             files = (file,) if buffer is None else (file, buffer.file)
             asked = replace(request, forgotten=tuple(self._buffers.forgotten()))
             answer = self._ask_twice(Message(asked.to_json(), body, files), on_beat)
-        raise_error_in(answer)
+        raise_error_in(answer, is_video=media_type in VIDEO_TYPES)
         return answer
 
     def _ask_twice(self, message: Message, on_beat: Callable[[], None]) -> Message:

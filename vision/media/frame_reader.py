@@ -60,7 +60,7 @@ class FrameReader(Iterator[Frame]):
         if self._end is not None:
             raise StopIteration
         answer = self._next_answer()
-        raise_error_in(answer)
+        raise_error_in(answer, is_video=True)
         if "end" in answer.header:
             self._end = ReadingEnd(self._done, damage_of(answer))
             raise StopIteration

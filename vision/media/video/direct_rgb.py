@@ -15,6 +15,9 @@ from av.video.frame import VideoFrame
 from vision.domain.image import RgbImage
 
 FORMATS: Final = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "nv12")
+WIDTH_STEP: Final = 16
+"""Only widths that this divides: with others, swscale leaves the ends of rows out, or writes
+beyond them, unless rows have room at their ends."""
 _BILINEAR: Final = 2
 _FULL_RANGE: Final = 2
 """AVCOL_RANGE_JPEG."""
@@ -36,7 +39,8 @@ class DirectRgb:
         self._swscale.sws_freeContext(self._context)
 
     def write(self, frame: VideoFrame, target: RgbImage) -> None:
-        """Into an array of the frame's own size without gaps between its rows."""
+        """Of one of FORMATS, into an array of the frame's own size without gaps between its rows.
+        WIDTH_STEP divides the width."""
         self._prepare(frame)
         planes = frame.planes
         pointers = _Pointers(*(plane.buffer_ptr for plane in planes))

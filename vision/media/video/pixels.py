@@ -15,7 +15,7 @@ from av.video.reformatter import VideoReformatter
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.media.rgb import copy_pixels, upright
-from vision.media.video.direct_rgb import FORMATS, direct_rgb
+from vision.media.video.direct_rgb import FORMATS, WIDTH_STEP, direct_rgb
 from vision.media.video.display_matrix import UPRIGHT
 
 _BT709, _BT470BG = 1, 5
@@ -68,8 +68,9 @@ class RgbWriter:
 
     def _can_go_direct(self, frame: VideoFrame) -> bool:
         stored = self._shape.stored
-        has_this_size = (frame.width, frame.height) == (stored.width, stored.height)
-        return self._direct is not None and has_this_size and frame.format.name in FORMATS
+        if self._direct is None or stored.width % WIDTH_STEP or frame.format.name not in FORMATS:
+            return False
+        return (frame.width, frame.height) == (stored.width, stored.height)
 
     def remark(self) -> str | None:
         """What people should know about the pixels so far."""
