@@ -58,6 +58,18 @@ def test_the_file_used_longest_ago_makes_room(blobs: BlobStore) -> None:
     assert again.read_bytes().endswith(b"a")
 
 
+def test_a_file_in_use_stays_while_others_come_and_go(blobs: BlobStore) -> None:
+    keys = [put(blobs, LARGE + name.encode(), name) for name in "abcd"]
+    kept = KeptFiles(blobs, files=1)
+    first = kept.source(keys[0])
+
+    for key in keys[1:]:
+        kept.source(key)
+
+    assert isinstance(first, Path)
+    assert first.read_bytes().endswith(b"a")
+
+
 def test_a_blob_that_is_gone_is_not_found(blobs: BlobStore) -> None:
     with pytest.raises(NotFound):
         KeptFiles(blobs, files=2).source(new_key("default", "f" * 64))

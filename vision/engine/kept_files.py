@@ -4,7 +4,7 @@ import os
 import tempfile
 import threading
 import weakref
-from pathlib import Path
+from pathlib import Path, PosixPath
 
 from vision.errors import StorageFull
 from vision.storage.blobs import BlobStore
@@ -20,7 +20,7 @@ class KeptFiles:
     """
 
     def __init__(self, blobs: BlobStore, *, files: int) -> None:
-        """Keeps so many files: more than are opened at the same time."""
+        """Keeps so many files, beside those in use."""
         self._blobs = blobs
         self._files = files
         self._lock = threading.Lock()
@@ -28,7 +28,7 @@ class KeptFiles:
         """The one used last at the end."""
 
     def source(self, key: str) -> Path | bytes:
-        """A path, to be opened soon, or the bytes.
+        """A path that can be opened as long as this very object is held, or the bytes.
 
         Raises NotFound, StorageUnavailable, StorageFull.
         """
@@ -52,7 +52,7 @@ class KeptFiles:
 
 
 class _NamelessFile:
-    """Closed when nobody refers to it any more; whoever has opened its path can read on."""
+    """Closed when nobody holds it or its path any more."""
 
     def __init__(self, folder: Path) -> None:
         self._file, name = tempfile.mkstemp(dir=folder)
@@ -61,9 +61,17 @@ class _NamelessFile:
 
     @property
     def path(self) -> Path:
-        return Path(f"/proc/self/fd/{self._file}")
+        path = _HoldingPath(f"/proc/self/fd/{self._file}")
+        path.held = self
+        return path
 
     def write(self, block: bytes) -> None:
         rest = memoryview(block)
         while rest:
             rest = rest[os.write(self._file, rest) :]
+
+
+class _HoldingPath(PosixPath):
+    """Without it the number of a closed file would soon be another file's."""
+
+    held: _NamelessFile

@@ -59,13 +59,13 @@ def render(
     shown = _Shown(analysed)
     start, stop = _bounds(index, shown.start_seconds, end_seconds)
     piece = stretch(index, start=start, stop=stop)
-    size, time_base = index.facts.size, index.frames.time_base
-    with VideoWriter(path, size, codec=codec, time_base=time_base) as writer:
+    with (
+        VideoWriter(path, index.facts.size, codec=codec, time_base=piece.time_base) as writer,
+        FrameReading(reader, source, piece, on_beat=on_beat) as frames,
+    ):
         drawing = _Drawing(writer, index, shown)
-        with FrameReading(reader, source, piece, on_beat=on_beat) as frames:
-            wanted = (frame for frame in frames if frame.frame_index >= start)
-            drawing.add_all(wanted, lambda done: on_frame(done, stop - start))
-    return drawing.frames
+        wanted = (frame for frame in frames if frame.frame_index >= start)
+        return drawing.add_all(wanted, lambda done: on_frame(done, stop - start))
 
 
 class _Drawing:
@@ -76,20 +76,20 @@ class _Drawing:
         self._pts = index.frames.pts
         self._shown = shown
         self._last_pts: int | None = None
-        self.frames = 0
-        """Written until now."""
+        self._written = 0
 
-    def add_all(self, frames: Iterable[Frame], on_frame: Callable[[int], None]) -> None:
+    def add_all(self, frames: Iterable[Frame], on_frame: Callable[[int], None]) -> int:
         """Those that come before something goes wrong with the file; BadMedia without one."""
         try:
             for frame in frames:
                 self._add(frame)
-                on_frame(self.frames)
+                on_frame(self._written)
         except BadMedia:
-            if not self.frames:
+            if not self._written:
                 raise
-        if not self.frames:
+        if not self._written:
             raise NoFrames("not one frame of the video could be drawn")
+        return self._written
 
     def _add(self, frame: Frame) -> None:
         """A frame at the very time of the one before it is left out."""
@@ -97,7 +97,7 @@ class _Drawing:
         if self._last_pts is None or pts > self._last_pts:
             self._writer.write(draw(frame.image, self._shown.at(frame.pts_seconds)), pts)
             self._last_pts = pts
-            self.frames += 1
+            self._written += 1
 
 
 def _bounds(index: VideoIndex, start_seconds: float, end_seconds: float | None) -> tuple[int, int]:

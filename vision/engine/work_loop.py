@@ -100,14 +100,7 @@ class _Shift:
             on_ready=watched.on_ready,
         )
         self._source = self._new_source(ends_at)
-        self._outcomes = Outcomes(
-            station.units,
-            self._in_flight,
-            self._commits,
-            max_fails=pace.max_fails,
-            on_item=watched.on_item,
-            on_frames=watched.on_frames,
-        )
+        self._outcomes = self._new_outcomes(watched)
         self._keeper = self._new_keeper(watched.drain)
         self._videos = VideoUnits(station, self._in_flight)
         self._drawing = Drawing(station.drawer, self._videos)
@@ -163,7 +156,7 @@ class _Shift:
         self._source.stop()
         self._conveyor.close()
         self._drawing.close()
-        # After an error only: else nothing was in flight any more when the networks ended.
+        # Only what nobody will wait for is still under way: a drawing, or work after an error.
         self._in_flight.interrupt()
         wait(decoding)
         self._commits.close()
@@ -194,6 +187,16 @@ class _Shift:
             owner=self._station.owner,
             lease_seconds=self._pace.lease_seconds,
             has_time=ShiftEnd(self._in_flight, ends_at=ends_at).has_time,
+        )
+
+    def _new_outcomes(self, watched: _Watched) -> Outcomes:
+        return Outcomes(
+            self._station.units,
+            self._in_flight,
+            self._commits,
+            max_fails=self._pace.max_fails,
+            on_item=watched.on_item,
+            on_frames=watched.on_frames,
         )
 
     def _new_keeper(self, drain: Callable[[], bool]) -> LeaseKeeper:

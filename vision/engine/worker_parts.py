@@ -9,7 +9,7 @@ import torch
 from vision.engine.device_pipeline import DevicePipeline
 from vision.engine.kept_files import KeptFiles
 from vision.engine.parts import Engine, decode_limits
-from vision.engine.station import RunsImages, Station
+from vision.engine.station import Decoder, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.models.batching import GPU_BATCH
 from vision.models.pool import ModelPool
@@ -35,14 +35,13 @@ def open_station(
     pool = open_pool(engine, settings)
     on_gpu = pool.placement.device != "cpu"
     with ExitStack() as stack:
-        limits = decode_limits(settings)
-        decoders = [DecodeProcess(limits) for _ in range(_decoders(on_gpu=on_gpu))]
+        decoders = _open_decoders(stack, settings, count=_decoders(on_gpu=on_gpu) + 1)
         yield Station(
             owner=owner,
             units=engine.units,
-            blobs=blobs or KeptFiles(engine.blobs, files=len(decoders) + 1),
-            decoders=tuple(stack.enter_context(decoder) for decoder in decoders),
-            drawer=stack.enter_context(DecodeProcess(limits)),
+            blobs=blobs or KeptFiles(engine.blobs, files=len(decoders)),
+            decoders=decoders[1:],
+            drawer=decoders[0],
             open_pipeline=PipelineOpener(pool),
             detections=engine.detections,
             tracks=engine.tracks,
@@ -72,6 +71,11 @@ class PipelineOpener:
 
     def __call__(self, document: Mapping[str, object]) -> RunsImages:
         return DevicePipeline(ImagePipeline(parse_pipeline(document), self._pool))
+
+
+def _open_decoders(stack: ExitStack, settings: Settings, *, count: int) -> tuple[Decoder, ...]:
+    limits = decode_limits(settings)
+    return tuple(stack.enter_context(DecodeProcess(limits)) for _ in range(count))
 
 
 def _decoders(*, on_gpu: bool) -> int:
