@@ -259,7 +259,7 @@ def test_the_process_is_walled_in(process: DecodeProcess) -> None:
 
     assert soft["Max file size"] == "0"
     assert soft["Max core file size"] == "0"
-    assert soft["Max open files"] == "64"
+    assert soft["Max open files"] == "256"
     assert soft["Max cpu time"] != "unlimited"
     assert LIMITS.memory_bytes < int(soft["Max address space"]) < LIMITS.memory_bytes + (1 << 30)
     assert "NoNewPrivs:\t1" in status

@@ -15,8 +15,14 @@ from vision.media.video_answer import damage_of, place_of
 from vision.media.wire import Message
 
 _AHEAD_BYTES: Final = 20 << 20
+_LEAVE_SECONDS: Final = 5.0
+"""For an answer that nobody wants any more; a new process costs less than waiting longer."""
 _MIN_AHEAD, _MAX_AHEAD = 2, 8
 """Frames that the decode process may finish before they are fetched."""
+
+
+def _too_late() -> None:
+    raise TimeoutError
 
 
 class FrameReader(Iterator[Frame]):
@@ -83,10 +89,14 @@ class FrameReader(Iterator[Frame]):
         try:
             leave = Message(Request(Operation.LEAVE).to_json())
             self._launch.tell(leave, seconds=self._seconds)
-            while "left" not in self._launch.answer(seconds=self._seconds).header:
+            while "left" not in self._answer_soon().header:
                 pass
         except (ProcessDied, TimeoutError):
             return  # it is dead then, and the next call starts another
+
+    def _answer_soon(self) -> Message:
+        """What it was asked for before, or the end; it may be a long way from the next frame."""
+        return self._launch.answer(seconds=_LEAVE_SECONDS, on_beat=_too_late)
 
     def _ask(self) -> None:
         buffer = self._buffers.take()
