@@ -43,8 +43,9 @@ class VideoAnswers:
 
     def index(self, file: int) -> Message:
         """Times and keyframe flags are the body: n int64, then n bytes."""
+        facts, _ = self._describe(file)
         pulse = Pulse(self._wire, self._limits.seconds)
-        index = read_index(file, self._limits, beat=pulse.beat)
+        index = read_index(file, self._limits, facts=facts, beat=pulse.beat)
         frames = index.frames
         header = {
             "facts": facts_to_json(index.facts),

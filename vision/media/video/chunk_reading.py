@@ -12,7 +12,7 @@ from vision.media.video.cursor import PacketCursor
 from vision.media.video.decoder import FrameDecoder, Output
 from vision.media.video.lagging import LaggingLedger
 from vision.media.video.ledger import Fed, Ledger
-from vision.media.video.segments import Segment, segments
+from vision.media.video.segments import Segment, never, segments
 from vision.media.video.source import VideoSource
 
 Decoded: TypeAlias = tuple[VideoFrame, Fed]
@@ -122,6 +122,8 @@ class ChunkReading:
 
     def _outputs(self, segment: Segment, ledger: Ledger) -> Iterator[Output]:
         seen = self._source.trouble.times
+        # All that a frame builds on comes before it: behind the last wanted one nothing is needed.
+        is_complete = segment.completion() if self._source.dts_lag is None else never
         for packet in self._cursor:
             if self._source.trouble.times != seen:
                 seen = self._source.trouble.times
@@ -133,6 +135,8 @@ class ChunkReading:
             if self._source.is_shown(packet):
                 ledger.feed(packet)
             yield self._decoder.feed(packet)
+            if is_complete(packet.pts):
+                break
         yield self._decoder.finish()
 
     def _sifted(self, output: Output, ledger: Ledger) -> Iterator[Decoded]:

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.domain.media import MediaFacts
 from vision.domain.video import FrameIndex, VideoIndex, pts_to_seconds
 from vision.errors import NoFrames
 from vision.media.limits import DecodeLimits
 from vision.media.video.complaints import Complaints
 from vision.media.video.facts import (
     believable_fps,
-    describe,
     header_frames,
     header_seconds,
     require_length,
@@ -45,9 +45,13 @@ class _Frames:
         self.end_pts = max(self.end_pts, pts + (packet.duration or 0))
 
 
-def read_index(file: int, limits: DecodeLimits, *, beat: Callable[[], None]) -> VideoIndex:
-    """`beat` is called after each packet. Raises as `describe`, NoFrames, VideoTooLong."""
-    facts, _ = describe(file, limits)
+def read_index(
+    file: int, limits: DecodeLimits, *, facts: MediaFacts, beat: Callable[[], None]
+) -> VideoIndex:
+    """`facts` as `describe` gives them; `beat` is called after each packet.
+
+    Raises CorruptVideo, NoFrames, VideoTooLong.
+    """
     # Opening reads ahead, so what there is to complain about may be heard there already.
     with Complaints() as complaints, VideoSource(file, limits, threads=1) as source:
         found = _read(source, complaints, beat)

@@ -15,8 +15,6 @@ from av.video.reformatter import VideoReformatter
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.media.rgb import copy_pixels, upright
-from vision.media.video.direct_rgb import FORMATS, WIDTH_STEP, direct_rgb
-from vision.media.video.display_matrix import UPRIGHT
 
 _BT709, _BT470BG = 1, 5
 _MATRICES = (1, 4, 5, 6, 7, 9, 10)
@@ -45,7 +43,6 @@ class RgbWriter:
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._reformatter = VideoReformatter()
-        self._direct = direct_rgb() if shape.orientation == UPRIGHT else None
         self._resized = 0
 
     def write(self, frame: VideoFrame, target: RgbImage) -> None:
@@ -55,22 +52,12 @@ class RgbWriter:
             self._resized += 1
         if frame.colorspace not in _MATRICES and frame.colorspace != _RGB:
             frame.colorspace = _BT709 if frame.height >= _HD_LINES else _BT470BG
-        if self._can_go_direct(frame):
-            assert self._direct is not None
-            self._direct.write(frame, target)
-            return
         converted = self._reformatter.reformat(
             frame, width=stored.width, height=stored.height, format="rgb24"
         )
         pixels = converted.to_ndarray()
         assert pixels.dtype == np.uint8  # of rgb24
         copy_pixels(upright(cast(RgbImage, pixels), self._shape.orientation), target)
-
-    def _can_go_direct(self, frame: VideoFrame) -> bool:
-        stored = self._shape.stored
-        if self._direct is None or stored.width % WIDTH_STEP or frame.format.name not in FORMATS:
-            return False
-        return (frame.width, frame.height) == (stored.width, stored.height)
 
     def remark(self) -> str | None:
         """What people should know about the pixels so far."""

@@ -1,7 +1,7 @@
 """What of a chunk is decoded in one go, and what is passed over."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -11,6 +11,15 @@ from vision.media.video.ledger import Fed
 
 _WORTH_SKIPPING: Final = 0.3
 """Of a group of pictures; for less, emptying the decoder costs more than decoding on."""
+
+
+NO_PTS: Final = 1 << 63
+"""Of no frame: one more than a PTS can be."""
+
+
+def never(_pts: int | None) -> bool:
+    """For stretches that end by time alone."""
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,18 @@ class Segment:
 
     def wants(self, pts: int) -> bool:
         return self.wanted is None or any(one.pts == pts for one in self.wanted)
+
+    def completion(self) -> Callable[[int | None], bool]:
+        """Told the PTS of each packet that is decoded; whether all wanted ones have been by now."""
+        if self.wanted is None:
+            return never
+        missing = {one.pts for one in self.wanted}
+
+        def is_complete(pts: int | None) -> bool:
+            missing.discard(NO_PTS if pts is None else pts)
+            return not missing
+
+        return is_complete
 
     def choice(self) -> "Choice":
         return Choice(self.wanted)
