@@ -62,10 +62,7 @@ def _argv() -> list[str]:
 
 def _environment() -> dict[str, str]:
     """Without settings: the demo must not write into a database that someone uses."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("VISION_")}
-    # Torch's threads wait for each other by spinning. Where anything else wants the cores, that
-    # made a frame take 1,400 ms instead of 70 (two cores, measured at a load of six).
-    return {"OMP_WAIT_POLICY": "PASSIVE", **kept}
+    return {name: value for name, value in os.environ.items() if not name.startswith("VISION_")}
 
 
 def _url(process: subprocess.Popen[bytes], data_dir: Path, words: Path) -> str:

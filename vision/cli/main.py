@@ -8,6 +8,9 @@ import typer
 from vision import __version__
 from vision.cli.lazy import LazyCommand, LazyGroup
 from vision.cli.output import out
+from vision.spinning import spin_briefly
+
+spin_briefly()
 
 COMMANDS: Mapping[str, LazyCommand] = {
     "up": LazyCommand("vision.cli.up:up", "The whole service on this machine; Ctrl-C drains."),
