@@ -72,6 +72,24 @@ def test_drain_finishes_the_chunk_in_work_and_gives_back_the_rest(cinema: Worksh
     assert (left.chunk, left.fails) == (2, 0)
 
 
+def test_a_chunk_in_work_is_given_back_when_somebody_waits_for_the_drain(cinema: Workshop) -> None:
+    engine = cinema.engine
+    submit(engine, [add_clip(engine, 200, keyframe_every=200)], SPOTS)
+    drain = threading.Event()
+    hurried = replace(PACE, drain_seconds=float("inf"), video_drain_seconds=0.0)
+
+    done = work(
+        slow_station(cinema, 0.05),
+        hurried,
+        drain=drain.is_set,
+        on_frames=lambda _lease, _frames: drain.set(),
+    )
+
+    (left,) = engine.units.claim("other", lease_seconds=60)
+    assert done.frames == 0
+    assert (left.chunk, left.fails) == (1, 0)
+
+
 def test_what_was_left_by_a_drain_is_done_by_the_next(cinema: Workshop) -> None:
     engine = cinema.engine
     job = submit(engine, [add_clip(engine, 60)], SPOTS)

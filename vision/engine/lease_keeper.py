@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from vision.domain.states import UnitKind
 from vision.domain.stored import UnitKey
 from vision.engine.in_flight import InFlight
 from vision.engine.outcomes import Outcomes
@@ -92,9 +93,17 @@ class LeaseKeeper:
             self._source.stop()
             for lease in self._in_flight.unstarted():
                 self._outcomes.give_back(lease, reason="drain")
-        overdue = time.monotonic() - self._drains_since
-        if overdue > self._pace.drain_seconds * QUICK_SHARE:
+        drained_seconds = time.monotonic() - self._drains_since
+        if drained_seconds > self._pace.video_drain_seconds:
+            self._give_back_videos()
+        if drained_seconds > self._pace.drain_seconds * QUICK_SHARE:
             self._end_now()
+
+    def _give_back_videos(self) -> None:
+        """Their work stops at the next frame, unlike that of an image."""
+        for lease in self._in_flight.leases():
+            if lease.kind is not UnitKind.IMAGES:
+                self._outcomes.give_back(lease, reason="drain")
 
     def _end_now(self) -> None:
         """What still runs is given back; the network in the middle of it can't be interrupted."""

@@ -104,3 +104,6 @@ class Pace:
     stall_seconds: float = 900.0
     drain_seconds: float = 30.0
     max_fails: int = 3
+    video_drain_seconds: float = float("inf")
+    """So long a draining worker goes on with a video; inf is until the whole time is over. For those
+    who have no end of time but somebody who waits."""

@@ -48,6 +48,8 @@ OWNER = "batch"
 LOOK_AGAIN_SECONDS = 0.1
 UNLIMITED = 2**31 - 1
 FOREVER = float("inf")
+VIDEO_DRAIN_SECONDS = 2.0
+"""After Ctrl-C a person waits for the pictures in work, but not for minutes of video."""
 
 
 @contextmanager
@@ -194,7 +196,12 @@ class LocalBackend:
 def _working(backend: LocalBackend, station: Station, settings: Settings) -> Iterator[LocalBackend]:
     stop = threading.Event()
     # Nobody starts a batch's process again: neither a slow image nor a drain may end it.
-    patient = replace(pace(settings), stall_seconds=FOREVER, drain_seconds=FOREVER)
+    patient = replace(
+        pace(settings),
+        stall_seconds=FOREVER,
+        drain_seconds=FOREVER,
+        video_drain_seconds=VIDEO_DRAIN_SECONDS,
+    )
     with ThreadPoolExecutor(1, "work") as executor:
         backend.works_in(executor.submit(_work, backend, station, patient, stop))
         try:
