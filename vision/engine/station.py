@@ -105,5 +105,5 @@ class Pace:
     drain_seconds: float = 30.0
     max_fails: int = 3
     video_drain_seconds: float = float("inf")
-    """So long a draining worker goes on with a video; inf is until the whole time is over. For those
-    who have no end of time but somebody who waits."""
+    """So long a draining worker goes on with a video; inf is until its whole time is over. For a
+    worker that has all the time in the world, but a person who waits."""
