@@ -78,5 +78,6 @@ def _path(columns: DetectionColumns, rows: NDArray[np.int64]) -> NDArray[np.floa
     if len(rows) > PATH_POINTS:
         rows = rows[np.linspace(0, len(rows) - 1, PATH_POINTS).round().astype(np.int64)]
     boxes = columns.boxes[rows].astype(np.float64)
-    centers = (boxes[:, :2] + boxes[:, 2:]) / 2
+    # Digits beyond a hundredth of a pixel only make answers long.
+    centers = ((boxes[:, :2] + boxes[:, 2:]) / 2).round(2)
     return np.column_stack([columns.pts_seconds[rows], centers])
