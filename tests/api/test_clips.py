@@ -71,6 +71,13 @@ def test_what_is_no_video_is_refused_by_code(served: Served, body: bytes, codes:
     assert list(served.engine.blobs.entries()) == []
 
 
+def test_a_video_of_larger_frames_than_the_limit_is_refused(tmp_path: Path) -> None:
+    with serving(settings_in(tmp_path, max_image_pixels=WIDTH * HEIGHT - 1)) as served:
+        answer = served.client.post("/v1/assets", content=clip())
+
+    assert problem_of(answer) == (422, "video_too_large")
+
+
 def test_a_video_longer_than_the_limit_is_refused(tmp_path: Path) -> None:
     with serving(settings_in(tmp_path, max_video_seconds=5)) as served:
         answer = served.client.post("/v1/assets", content=clip())

@@ -154,8 +154,19 @@ def _limited(**changes: float) -> DecodeProcess:
     return DecodeProcess(DecodeLimits(**limits))
 
 
-def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "clip.mp4", width=320, height=240, frames=3)
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("clip.mp4", "libx264"),
+        ("clip.ts", "libx264"),
+        ("clip.mkv", "libx265"),
+        ("clip.webm", "libvpx-vp9"),
+        ("vp9.mp4", "libvpx-vp9"),
+        ("clip.avi", "mpeg4"),
+    ],
+)
+def test_too_many_pixels_are_refused_from_the_header(tmp_path: Path, name: str, codec: str) -> None:
+    path = write_clip(tmp_path / name, width=320, height=240, frames=3, codec=codec)
 
     with _limited() as decoder, pytest.raises(VideoTooLarge, match="limit"):
         decoder.probe(path)

@@ -39,8 +39,7 @@ def describe(file: int, limits: DecodeLimits) -> tuple[MediaFacts, Shape]:
     """Raises NoVideoStream, NoFrames, CorruptVideo, UnsupportedCodec, VideoTooLarge,
     VideoTooLong."""
     with VideoSource(file, limits, threads=1) as source:
-        context = source.stream.codec_context
-        require_pixels(context.width * context.height, limits)
+        require_pixels(source.announced_pixels(), limits)
         seconds, frames = header_seconds(source), header_frames(source)
         require_length(seconds=seconds, frames=frames, limits=limits)
         first = _first_frame(source)

@@ -108,7 +108,8 @@ class VideoSource:
         self.threads = threads
         self.is_at_start = True
         """Nothing was read yet but what opening reads."""
-        self._container = _open(self._file, self.media_type, self.limits)
+        options = {"max_pixels": str(self.limits.max_pixels)}
+        self._container = _open(self._file, self.media_type, options)
         self.stream = _stream(self._container)
         self.codec = _codec(self.stream)
         self.time_base = _time_base(self.stream)
@@ -125,6 +126,20 @@ class VideoSource:
     def container(self) -> InputContainer:
         assert self._container is not None
         return self._container
+
+    def announced_pixels(self) -> int:
+        """Of a frame, by the header; 0 where it doesn't say."""
+        context = self.stream.codec_context
+        if context.width and context.height:
+            return context.width * context.height
+        # Beyond its limit FFmpeg forgets the size. Without one it must not decode.
+        place = self._file.tell()
+        self._file.seek(0)
+        with _open(self._file, self.media_type, {"skip_frame": "all"}) as container:
+            context = _stream(container).codec_context
+            pixels = context.width * context.height
+        self._file.seek(place)
+        return pixels
 
     def seek(self, pts: int) -> bool:
         """To a keyframe near there, as the container sees it; False where it can't."""
@@ -193,14 +208,14 @@ def _video_type(file: int) -> str:
     return media_type
 
 
-def _open(file: FileIO, media_type: str, limits: DecodeLimits) -> InputContainer:
+def _open(file: FileIO, media_type: str, decoder_options: dict[str, str]) -> InputContainer:
+    """The options are of the decoders that look into the stream for its size and kind."""
     try:
         return av.open(
             file,
             "r",
             format=_DEMUXERS[media_type],
-            # Of the decoders that look into the stream for its size and kind.
-            options={"max_pixels": str(limits.max_pixels)},
+            options=decoder_options,
             container_options={
                 "protocol_whitelist": _NO_PROTOCOL,
                 "format_whitelist": _FORMATS,
