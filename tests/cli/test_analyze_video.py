@@ -6,8 +6,8 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from clips import FPS, HEIGHT, WIDTH, make_clip, make_text_named_mp4, make_truncated_clip, seen
 from console import Ended, Workplace
+from yard_clips import FPS, HEIGHT, WIDTH, make_clip, make_text_named_mp4, make_truncated_clip, seen
 
 FRAMES = 12
 

@@ -15,7 +15,8 @@ import av
 import numpy as np
 import pytest
 from batch_state import rows
-from clips import (
+from console import Batch, Ended, Workplace, start, wait_for
+from yard_clips import (
     FPS,
     HEIGHT,
     WIDTH,
@@ -25,7 +26,6 @@ from clips import (
     make_truncated_clip,
     seen,
 )
-from console import Batch, Ended, Workplace, start, wait_for
 
 FRAMES = 16
 LONG_FRAMES = 96

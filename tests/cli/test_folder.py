@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from clips import make_clip, make_text_named_mp4
 from console import make_picture, make_text_named_jpeg
+from yard_clips import make_clip, make_text_named_mp4
 
 from vision.cli.batch.annotated_names import annotated_names
 from vision.cli.batch.folder import look_into

@@ -6,8 +6,8 @@ import re
 import subprocess
 from pathlib import Path
 
-from clips import make_clip
 from console import SCRIPT, Workplace, environment, make_picture
+from yard_clips import make_clip
 
 from vision.cli.progress import summed
 from vision.domain.job import VideoProgress

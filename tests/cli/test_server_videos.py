@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from clips import (
+from console import Batch, Ended, Workplace, run
+from running_service import Server, running_service
+from yard_clips import (
     FPS,
     HEIGHT,
     WIDTH,
@@ -16,8 +18,6 @@ from clips import (
     make_truncated_clip,
     seen,
 )
-from console import Batch, Ended, Workplace, run
-from running_service import Server, running_service
 
 FRAMES = 16
 

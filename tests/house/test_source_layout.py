@@ -1,6 +1,7 @@
 """The house keeps its own rules: sizes, names, imports at the top, a telling first line."""
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,10 @@ def _is_broad(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     return isinstance(handler.type, ast.Name) and handler.type.id in ("Exception", "BaseException")
+
+
+def test_every_test_module_has_a_name_of_its_own() -> None:
+    """pytest imports them by name alone: of two with one name, the second is the first."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    shared = sorted(name for name, count in names.items() if count > 1)
+    assert shared == ["conftest.py"]

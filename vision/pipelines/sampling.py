@@ -186,14 +186,9 @@ class _Pieces:
             return float(self._seconds_at[0])
         return float(self._seconds_at[-1] + np.median(np.diff(self._seconds_at)))
 
-    @cached_property
-    def _keyframes(self) -> NDArray[np.int64]:
-        """Positions; the first frame stands for a keyframe of those before the first one."""
-        return np.union1d([0], np.flatnonzero(_starts_decoding(self._frames)))
-
     def _wanted(self, chosen: NDArray[np.int64]) -> tuple[WantedFrame, ...]:
-        keyframes = self._keyframes
-        before = keyframes[np.searchsorted(keyframes, chosen, side="right") - 1]
+        # A group begins at the PTS of its keyframe; the first one at the first frame.
+        before = self._starts[np.searchsorted(self._starts, chosen, side="right") - 1]
         pts = self._frames.pts
         columns = (pts[chosen].tolist(), chosen.tolist(), pts[before].tolist())
         return tuple(map(WantedFrame, *columns))
