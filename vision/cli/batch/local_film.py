@@ -7,17 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from vision.cli.batch.backend import NotDrawn
-from vision.cli.batch.video_line import (
-    VideoOutcome,
-    frame_detection_json,
-    track_json,
-    video_media_json,
-)
+from vision.cli.batch.video_line import VideoOutcome, frame_detection_json
 from vision.domain.job import DEFAULT_TENANT, Item, Job
 from vision.domain.states import UnitState
 from vision.domain.stored import DetectionFilter, RenderState, TrackFilter
 from vision.engine.parts import Engine
-from vision.pipelines.export.findings import provenance_of
+from vision.pipelines.export.findings import media_json, provenance_of, track_json
 
 ALMOST = 0.999
 """At most this much is said to be drawn until the file is there."""
@@ -83,7 +78,7 @@ def video_outcome(engine: Engine, job: Job, item: Item) -> VideoOutcome:
         asset_id=str(item.asset_id),
         state=item.state.value,
         error=None if error is None else {"code": error.code, "detail": error.detail},
-        media=video_media_json(item.facts),
+        media=media_json(item.facts),
         warnings=item.warnings,
         counts=item.counts,
         frames_decoded=None if progress is None else progress.frames_done,

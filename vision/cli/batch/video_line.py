@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vision.domain.media import MediaFacts
 from vision.domain.states import ItemState
 from vision.domain.stored import StoredDetection
-from vision.domain.track import Track
 from vision.pipelines.export.findings import detection_json
 
 MEDIA_NAMES = (
@@ -97,24 +95,6 @@ class VideoOutcome:
         }
 
 
-def video_media_json(facts: MediaFacts) -> dict[str, Any]:
-    """Under MEDIA_NAMES."""
-    return {
-        "kind": facts.kind.value,
-        "media_type": facts.media_type,
-        "width": facts.size.width,
-        "height": facts.size.height,
-        "duration_seconds": facts.duration_seconds,
-        "average_fps": facts.average_fps,
-        "real_fps": facts.real_fps,
-        "frame_count": facts.frame_count,
-        "start_seconds": facts.start_seconds,
-        "container": facts.container,
-        "codec": facts.codec,
-        "rotation": facts.rotation,
-    }
-
-
 def frame_detection_json(stored: StoredDetection) -> dict[str, Any]:
     """Under DETECTION_NAMES."""
     return {
@@ -122,28 +102,6 @@ def frame_detection_json(stored: StoredDetection) -> dict[str, Any]:
         "pts_seconds": stored.pts_seconds,
         "track_id": stored.track_id,
         **detection_json(stored.detection),
-    }
-
-
-def track_json(track: Track) -> dict[str, Any]:
-    """Under TRACK_NAMES."""
-    best = track.best
-    return {
-        "track_id": track.track_id,
-        "label": track.label,
-        "class_id": track.class_id,
-        "first_seconds": track.first_seconds,
-        "last_seconds": track.last_seconds,
-        "first_frame": track.first_frame,
-        "last_frame": track.last_frame,
-        "detections": track.detections,
-        "best": {
-            "frame_index": best.frame_index,
-            "pts_seconds": best.pts_seconds,
-            "box": list(best.box),
-            "score": best.score,
-        },
-        "path": track.path.tolist(),
     }
 
 

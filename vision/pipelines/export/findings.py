@@ -180,6 +180,28 @@ def _motion(facts: MediaFacts) -> dict[str, object]:
     }
 
 
+def track_json(track: Track) -> dict[str, object]:
+    """All of it, as every answer about it says it."""
+    best = track.best
+    return {
+        "track_id": track.track_id,
+        "label": track.label,
+        "class_id": track.class_id,
+        "first_seconds": track.first_seconds,
+        "last_seconds": track.last_seconds,
+        "first_frame": track.first_frame,
+        "last_frame": track.last_frame,
+        "detections": track.detections,
+        "best": {
+            "frame_index": best.frame_index,
+            "pts_seconds": best.pts_seconds,
+            "box": list(best.box),
+            "score": best.score,
+        },
+        "path": track.path.tolist(),
+    }
+
+
 def _short(value: float | None) -> float | None:
     # A model's number is float32: 0.9 is truer than its image in float64, 0.8999999761581421.
     return None if value is None else float(str(np.float32(value)))

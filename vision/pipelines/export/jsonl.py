@@ -20,6 +20,7 @@ from vision.pipelines.export.findings import (
     detection_json,
     media_json,
     provenance_of,
+    track_json,
 )
 
 
@@ -88,23 +89,7 @@ def _tracked_json(stored: StoredDetection) -> dict[str, object]:
 
 
 def _track_json(item: Item, track: Track) -> dict[str, object]:
-    best = track.best
-    return {
-        "filename": item.filename,
-        "asset_id": str(item.asset_id),
-        "track_id": track.track_id,
-        "label": track.label,
-        "class_id": track.class_id,
-        "first_seconds": track.first_seconds,
-        "last_seconds": track.last_seconds,
-        "first_frame": track.first_frame,
-        "last_frame": track.last_frame,
-        "count": track.detections,
-        "best": {
-            "frame_index": best.frame_index,
-            "pts_seconds": best.pts_seconds,
-            "box": list(best.box),
-            "score": best.score,
-        },
-        "path": track.path.tolist(),
-    }
+    document = track_json(track)
+    # In these lines `detections` are the things themselves.
+    document["count"] = document.pop("detections")
+    return {"filename": item.filename, "asset_id": str(item.asset_id), **document}
