@@ -35,9 +35,17 @@ def _children(pid: int | None = None) -> list[int]:
     children = [
         int(child)
         for task in Path(f"/proc/{pid or os.getpid()}/task").iterdir()
-        for child in (task / "children").read_text().split()
+        for child in _children_of(task).split()
     ]
     return [child for child in children if b"decode_child" in _read(child, "cmdline")]
+
+
+def _children_of(task: Path) -> str:
+    """None of a thread that has ended meanwhile."""
+    try:
+        return (task / "children").read_text()
+    except OSError:
+        return ""
 
 
 def _read(pid: int, name: str) -> bytes:
@@ -261,7 +269,9 @@ def test_the_process_is_walled_in(process: DecodeProcess) -> None:
     assert soft["Max core file size"] == "0"
     assert soft["Max open files"] == "256"
     assert soft["Max cpu time"] != "unlimited"
-    assert LIMITS.memory_bytes < int(soft["Max address space"]) < LIMITS.memory_bytes + (1 << 30)
+    # Beside the limit there is what the idle process has: libraries, mapped and hardly touched.
+    idle_bytes = int(soft["Max address space"]) - LIMITS.memory_bytes
+    assert 0 < idle_bytes < 2 << 30
     assert "NoNewPrivs:\t1" in status
 
 
