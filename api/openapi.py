@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from api.problems import MEDIA_TYPE
 from api.schemas.jobs import JobQuestion
 from api.schemas.problem import Problem
-from vision.pipelines.document import TrackStage
+from vision.pipelines.stages import TrackStage
 
 SUMMARY: Final = "Images and videos in, structured, queryable detections and tracks out."
 DESCRIPTION: Final = """

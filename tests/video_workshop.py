@@ -11,6 +11,7 @@ import numpy as np
 from workshop import add_file
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance, StageProvenance
 from vision.domain.stored import DetectionFilter, TrackFilter
@@ -87,9 +88,9 @@ class SpotPipeline:
             precision="float32",
         )
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         time.sleep(self._seconds * len(images))
-        return [found_in(image) for image in images]
+        return [Findings(found_in(image)) for image in images]
 
 
 def open_spot_pipeline(document: Mapping[str, object]) -> RunsImages:

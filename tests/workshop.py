@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.job import Job, NewJob
 from vision.domain.provenance import Provenance, StageProvenance, canonical_json
@@ -39,9 +40,9 @@ class ColourPipeline:
             precision="float32",
         )
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         time.sleep(self._seconds * len(images))
-        return [colour_detection(image) for image in images]
+        return [Findings(colour_detection(image)) for image in images]
 
 
 def open_colour_pipeline(document: Mapping[str, object]) -> RunsImages:

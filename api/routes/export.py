@@ -17,7 +17,7 @@ from api.services import Given, Services, Tenant
 from vision.domain.job import Item, Job
 from vision.domain.stored import DetectionFilter, StoredDetection, TrackFilter
 from vision.domain.track import Track
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.formats import FORMATS, export_format
 
 router = APIRouter(prefix="/v1", tags=["results"])
@@ -60,14 +60,14 @@ def export_job(
     return StreamingResponse(streamed(_pieces(file)), 200, headers, chosen.media_type)
 
 
-def _findings(services: Services, job: Job, *, with_masks: bool) -> Findings:
+def _findings(services: Services, job: Job, *, with_masks: bool) -> JobFindings:
     engine = services.engine
     detections = engine.detections.stream(
         DetectionFilter(tenant=job.tenant, job_id=job.id),
         include_masks=with_masks,
         include_keypoints=with_masks,
     )
-    return Findings(
+    return JobFindings(
         job,
         tuple(_items(services, job)),
         detections,

@@ -17,7 +17,7 @@ from api.strict_json import parse_json
 from api.waiting import Prefer
 from vision.domain.job import Job
 from vision.errors import InvalidRequest
-from vision.pipelines.document import TrackStage
+from vision.pipelines.stages import TrackStage
 
 router = APIRouter(prefix="/v1", tags=["jobs"])
 

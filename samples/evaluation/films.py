@@ -10,16 +10,16 @@ from samples.filming.truth import FilmTruth, read_truth
 from samples.shipped import SHIPPED
 from vision.domain.detections import Detections
 from vision.domain.track import DetectionColumns
-from vision.domain.video import Frame, FrameDetections, FrameTimes
+from vision.domain.video import Frame, FrameFindings, FrameTimes
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
 from vision.models.catalogue import Catalogue
 from vision.models.pool import ModelPool
 from vision.models.weights import WeightsStore
-from vision.pipelines.document import TrackStage
 from vision.pipelines.image import ImagePipeline
 from vision.pipelines.named import resolve
 from vision.pipelines.sampling import cut
+from vision.pipelines.stages import TrackStage
 from vision.pipelines.tracking import follow
 
 FOLDER = Path(__file__).parent.parent / "videos"
@@ -61,13 +61,13 @@ def frames_of(film: Path, decoder: DecodeProcess) -> Iterator[Frame]:
             yield from reader
 
 
-def analyzed(frames: Iterable[Frame], pipeline: ImagePipeline) -> Iterator[FrameDetections]:
+def analyzed(frames: Iterable[Frame], pipeline: ImagePipeline) -> Iterator[FrameFindings]:
     for frame in frames:
         (found,) = pipeline.run([frame.image])
-        yield FrameDetections(frame.frame_index, frame.pts_seconds, found)
+        yield FrameFindings(frame.frame_index, frame.pts_seconds, found)
 
 
-def tracked(frames: Sequence[FrameDetections], stage: TrackStage) -> dict[int, FrameFinds]:
+def tracked(frames: Sequence[FrameFindings], stage: TrackStage) -> dict[int, FrameFinds]:
     """By a frame's time in whole microseconds."""
     columns = columns_of(frames)
     times = FrameTimes(
@@ -85,7 +85,7 @@ def tracked(frames: Sequence[FrameDetections], stage: TrackStage) -> dict[int, F
     }
 
 
-def columns_of(frames: Sequence[FrameDetections]) -> DetectionColumns:
+def columns_of(frames: Sequence[FrameFindings]) -> DetectionColumns:
     """All detections one below the other, as they would be stored."""
     counts = [len(frame.detections) for frame in frames]
     rows = [frame.detections for frame in frames]

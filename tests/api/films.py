@@ -14,6 +14,7 @@ from pictures import picture
 from work import PROVENANCE, images_result, two_things
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import ImageSize
 from vision.domain.job import (
     ChunkResult,
@@ -27,7 +28,7 @@ from vision.domain.job import (
 from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.states import UnitKind
 from vision.domain.track import BestMoment, Track
-from vision.domain.video import Chunk, FrameDetections
+from vision.domain.video import Chunk, FrameFindings
 from vision.engine.parts import Engine
 from vision.storage.blobs import new_key
 
@@ -158,7 +159,7 @@ def chunks() -> tuple[Chunk, ...]:
     return one, replace(one, number=2, start_pts=60, end_pts=None, first_index=CHUNK_FRAMES)
 
 
-def frame_detections(index: int) -> FrameDetections:
+def frame_detections(index: int) -> FrameFindings:
     """The car moves right by half a pixel a frame; the person stands."""
     found = []
     if index in CAR_FRAMES:
@@ -171,7 +172,7 @@ def frame_detections(index: int) -> FrameDetections:
         class_ids=np.array([one[1] for one in found], np.int64),
         scores=np.array([one[2] for one in found], np.float32),
     )
-    return FrameDetections(index, seconds_of(index), detections)
+    return FrameFindings(index, seconds_of(index), Findings(detections))
 
 
 def track(track_id: int, label: str, frames: range) -> Track:

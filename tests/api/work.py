@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import ImageSize
 from vision.domain.job import ItemFailure, ItemResult, Lease, UnitResult, WorkItem
 from vision.domain.mask import RleMask
@@ -17,7 +18,7 @@ PROVENANCE = Provenance(
     device="cpu",
     precision="float32",
 )
-Findings = Callable[[WorkItem], Detections | ItemFailure]
+Finder = Callable[[WorkItem], Detections | ItemFailure]
 
 
 def two_things(_item: WorkItem) -> Detections:
@@ -35,7 +36,7 @@ def two_things(_item: WorkItem) -> Detections:
     )
 
 
-def many_things(count: int) -> Findings:
+def many_things(count: int) -> Finder:
     """That many boxes in every picture, with falling scores."""
     columns = np.arange(count, dtype=np.float32)
     found = Detections(
@@ -51,18 +52,18 @@ def broken(_item: WorkItem) -> ItemFailure:
     return ItemFailure("image_truncated", "the picture ends too early")
 
 
-def work(engine: Engine, findings: Findings = two_things) -> int:
+def work(engine: Engine, finder: Finder = two_things) -> int:
     """Claims and commits until nothing is ready; how many units."""
     units = 0
     while leases := engine.units.claim("test", lease_seconds=60):
         for lease in leases:
-            assert engine.units.commit(images_result(lease, findings))
+            assert engine.units.commit(images_result(lease, finder))
             units += 1
     return units
 
 
-def images_result(lease: Lease, findings: Findings) -> UnitResult:
-    items = tuple(_item_result(item, findings(item)) for item in lease.items)
+def images_result(lease: Lease, finder: Finder) -> UnitResult:
+    items = tuple(_item_result(item, finder(item)) for item in lease.items)
     has_results = any(item.detections is not None for item in items)
     return UnitResult(lease, items, PROVENANCE if has_results else None)
 
@@ -70,7 +71,7 @@ def images_result(lease: Lease, findings: Findings) -> UnitResult:
 def _item_result(item: WorkItem, found: Detections | ItemFailure) -> ItemResult:
     if isinstance(found, ItemFailure):
         return ItemResult(item.index, failure=found)
-    return ItemResult(item.index, detections=found)
+    return ItemResult(item.index, findings=Findings(found))
 
 
 SIZE = ImageSize(width=64, height=48)

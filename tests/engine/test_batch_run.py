@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from workshop import ColourPipeline, colour_detection
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.job import ItemFailure
 from vision.engine.batch_run import INTERNAL_ERROR, OUT_OF_MEMORY, run_batch
@@ -25,7 +25,7 @@ class SmallDevice(ColourPipeline):
         self.room = room
         self.largest = 0
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if len(images) > self.room or any(image[0, 0, 0] == 9 for image in images):
             raise DeviceMemoryFull("too much")
         self.largest = max(self.largest, len(images))
@@ -39,15 +39,15 @@ class Choosy(ColourPipeline):
         super().__init__()
         self.error = error
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if any(image[0, 0, 0] == 9 for image in images):
             raise self.error
         return super().run(images)
 
 
-def right_edges(outcomes: Sequence[Detections | ItemFailure]) -> list[float | ItemFailure]:
+def right_edges(outcomes: Sequence[Findings | ItemFailure]) -> list[float | ItemFailure]:
     return [
-        outcome if isinstance(outcome, ItemFailure) else float(outcome.boxes[0, 2])
+        outcome if isinstance(outcome, ItemFailure) else float(outcome.detections.boxes[0, 2])
         for outcome in outcomes
     ]
 

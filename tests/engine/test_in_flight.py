@@ -5,11 +5,11 @@ from uuid import UUID
 
 import pytest
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.job import RENDER_CHUNK, ChunkResult, ItemFailure, Lease, WorkItem
 from vision.domain.provenance import Provenance
 from vision.domain.states import UnitKind
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.engine.in_flight import InFlight, LeaseGone
 
 ZERO = UUID(int=0)
@@ -19,8 +19,8 @@ RENDER = Lease(ZERO, 0, RENDER_CHUNK, 1, 0, {}, "one", (ITEM,), kind=UnitKind.RE
 PROVENANCE = Provenance((), "0", "cpu", "float32")
 
 
-def frame(index: int) -> FrameDetections:
-    return FrameDetections(index, index / 10, Detections.empty())
+def frame(index: int) -> FrameFindings:
+    return FrameFindings(index, index / 10, Findings.empty())
 
 
 @pytest.fixture

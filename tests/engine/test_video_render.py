@@ -25,7 +25,7 @@ from video_workshop import (
 )
 from workshop import LIMITS, Workshop, in_background, submit
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.job import Lease
 from vision.domain.states import JobState, UnitState
@@ -180,7 +180,7 @@ def test_a_drawing_in_the_middle_of_other_work_holds_no_job_open(cinema: Worksho
 class Interrupting(SpotPipeline):
     """Is interrupted at the last frame, as by Ctrl-C."""
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if any(number_of(image) == 19 for image in images):
             raise KeyboardInterrupt
         return super().run(images)

@@ -18,7 +18,7 @@ from video_workshop import (
 )
 from workshop import Workshop, add_file, add_picture, submit
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.job import Lease
 from vision.domain.states import ItemState, JobState
@@ -36,7 +36,7 @@ class Recording(SpotPipeline):
         super().__init__()
         self.passes: list[list[int]] = []
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         self.passes.append([number_of(image) for image in images])
         return super().run(images)
 
@@ -44,7 +44,7 @@ class Recording(SpotPipeline):
 class Stumbling(SpotPipeline):
     """Fails on one frame, by a bug."""
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if any(number_of(image) == 27 for image in images):
             raise RuntimeError("a bug")
         return super().run(images)
@@ -103,11 +103,9 @@ def test_images_and_videos_share_a_job(cinema: Workshop) -> None:
 class EmptyForPictures(SpotPipeline):
     """Finds nothing where nothing is bright."""
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         return [
-            super(EmptyForPictures, self).run([image])[0]
-            if image.max() > 200
-            else Detections.empty()
+            super(EmptyForPictures, self).run([image])[0] if image.max() > 200 else Findings.empty()
             for image in images
         ]
 
@@ -217,4 +215,9 @@ def test_progress_inside_a_chunk_is_stored(cinema: Workshop) -> None:
 
 def test_a_frame_is_found_again_by_what_it_shows() -> None:
     assert [number_of(picture(number)) for number in (0, 1, 4095, 40_000)] == [0, 1, 4095, 40_000]
-    assert open_spot_pipeline(SPOTS).run([picture(3)])[0].boxes[0].tolist() == [3, 22, 15, 34]
+    assert open_spot_pipeline(SPOTS).run([picture(3)])[0].detections.boxes[0].tolist() == [
+        3,
+        22,
+        15,
+        34,
+    ]

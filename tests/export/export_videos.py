@@ -14,7 +14,7 @@ from vision.domain.states import ItemState, JobState
 from vision.domain.stored import StoredDetection
 from vision.domain.track import TRACKS_PER_ITEM, BestMoment, Track
 from vision.domain.video import FrameTimes
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.formats import export_format
 
 JOB_ID = UUID(int=1)
@@ -153,14 +153,16 @@ def frame_times(one: Item) -> FrameTimes:
     return FrameTimes(np.array(ANALYSED, np.int64), np.array(SECONDS, np.float64))
 
 
-def findings(rows: Iterable[StoredDetection] = ROWS, items: tuple[Item, ...] = ITEMS) -> Findings:
+def findings(
+    rows: Iterable[StoredDetection] = ROWS, items: tuple[Item, ...] = ITEMS
+) -> JobFindings:
     def along(_item: Item, track: Track) -> Iterator[StoredDetection]:
         return (row for row in ROWS if row.track_id == track.track_id)
 
     def tracks(one: Item) -> Iterator[Track]:
         return (_track(track_id, ROWS) for track_id in (PERSON, DOG) if one.index == STREET)
 
-    return Findings(JOB, items, iter(rows), frame_times=frame_times, tracks=tracks, along=along)
+    return JobFindings(JOB, items, iter(rows), frame_times=frame_times, tracks=tracks, along=along)
 
 
 class OnlyWritable(io.RawIOBase):

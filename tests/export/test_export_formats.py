@@ -22,7 +22,7 @@ from vision.domain.states import ItemState, JobState
 from vision.domain.stored import StoredDetection
 from vision.errors import InvalidRequest
 from vision.pipelines.export.csv import harmless
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.formats import FORMATS, export_format
 
 JOB_ID = UUID(int=1)
@@ -96,8 +96,8 @@ ROWS = (
 )
 
 
-def findings(rows: Iterable[StoredDetection] = ROWS) -> Findings:
-    return Findings(JOB, ITEMS, iter(rows), keypoint_names=("nose", "tail"))
+def findings(rows: Iterable[StoredDetection] = ROWS) -> JobFindings:
+    return JobFindings(JOB, ITEMS, iter(rows), keypoint_names=("nose", "tail"))
 
 
 class OnlyWritable(io.RawIOBase):

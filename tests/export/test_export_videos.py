@@ -27,7 +27,7 @@ from export_videos import (
 from pycocotools.coco import COCO
 
 from vision.domain.stored import StoredDetection
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.formats import export_format
 
 
@@ -114,7 +114,7 @@ def test_a_video_is_a_json_line_then_one_per_frame_then_one_per_track() -> None:
 
 
 def test_a_frame_stored_while_the_export_runs_is_not_lost() -> None:
-    late = Findings(
+    late = JobFindings(
         findings().job, ITEMS, iter(ROWS), frame_times=lambda _: findings().frame_times(ITEMS[0])
     )
 

@@ -12,7 +12,7 @@ from torchvision.models import detection
 from vision.errors import InvalidRequest, UnknownModel, WeightsMismatch
 from vision.models import torchvision_networks
 from vision.models.adding import add_model, read_labels
-from vision.models.base import DetectOptions
+from vision.models.base import DetectOptions, Detector, MaskGenerator
 from vision.models.catalogue import Catalogue
 from vision.models.checksums import file_sha256
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
@@ -50,7 +50,7 @@ def test_own_model_detects_under_its_own_name_and_hash(models_dir: Path, weights
     spec = add_model(models_dir, "pets", like=LIKE, file=weights, labels=OWN_LABELS)
     weights.unlink()
 
-    detector = pool(models_dir).detector("pets")
+    detector = pool(models_dir).get("pets", Detector)
     found = detector.detect([picture(150, 200, seed=1)], DetectOptions(min_score=0.3))[0]
 
     assert spec.labels == ("__background__", *OWN_LABELS)
@@ -134,14 +134,14 @@ def test_adding_again_replaces_the_model_in_a_running_pool(
 ) -> None:
     first = add_model(models_dir, "pets", like=LIKE, file=weights, labels=OWN_LABELS)
     running = pool(models_dir)
-    before = running.detector("pets")
+    before = running.get("pets", Detector)
     other = tmp_path / "other.safetensors"
     save_file(torchvision_networks.build(LIKE, num_classes=CLASSES).state_dict(), other)
 
     second = add_model(models_dir, "pets", like=LIKE, file=other, labels=OWN_LABELS)
 
     assert before.identity.weights_sha256 == first.weights.sha256
-    assert running.detector("pets").identity.weights_sha256 == file_sha256(other)
+    assert running.get("pets", Detector).identity.weights_sha256 == file_sha256(other)
     assert [file.name for file in (models_dir / "own").iterdir()] == [
         second.weights.file.removeprefix("own/")
     ]
@@ -156,8 +156,8 @@ def test_own_demo_models_and_sams_can_be_added(models_dir: Path, tmp_path: Path)
     )
     add_model(models_dir, "s", like="demo_sam", file=tmp_path / "s.safetensors")
 
-    assert pool(models_dir).detector("d").labels == ("__background__", "a", "b")
-    assert pool(models_dir).mask_generator("s").identity.name == "s"
+    assert pool(models_dir).get("d", Detector).labels == ("__background__", "a", "b")
+    assert pool(models_dir).get("s", MaskGenerator).identity.name == "s"
 
 
 def test_labels_come_from_a_file_or_a_list(tmp_path: Path) -> None:

@@ -13,11 +13,15 @@ from vision.errors import OperatorError, UnknownModel
 from vision.models.catalogue import MIB, SHIPPED, Catalogue, listed_specs
 from vision.models.checksums import file_sha256, read_sums, write_sums
 from vision.models.demo_networks import DEMO_LABELS
-from vision.models.families import FAMILIES, OFFICIAL_SAM
+from vision.models.families import family_of
+from vision.models.families.segment_anything import OFFICIAL_SAM
+from vision.models.interfaces import interfaces_of
 from vision.models.spec import Task, WeightsSpec
 from vision.models.torchvision_networks import BUILDERS
 
-TORCHVISION = sorted(name for name, spec in listed_specs().items() if spec.family == "torchvision")
+TORCHVISION = sorted(
+    name for name, spec in listed_specs().items() if spec.family == "torchvision_detection"
+)
 
 
 def test_every_detection_builder_of_torchvision_is_listed() -> None:
@@ -56,7 +60,9 @@ def test_demo_labels_are_those_of_the_network() -> None:
 
 
 def test_every_family_can_be_run() -> None:
-    assert {spec.family for spec in listed_specs().values()} == set(FAMILIES)
+    for spec in listed_specs().values():
+        assert interfaces_of(spec)
+        assert set(interfaces_of(spec)) <= set(family_of(spec).loaders)
 
 
 def test_every_model_says_what_it_is_for_and_what_not() -> None:

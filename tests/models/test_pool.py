@@ -14,6 +14,7 @@ from vision.errors import (
     WeightsMissing,
 )
 from vision.models.adding import add_model
+from vision.models.base import Detector, MaskGenerator, PromptSegmenter
 from vision.models.catalogue import Catalogue
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
 from vision.models.device import Placement, choose_device
@@ -47,19 +48,19 @@ def test_a_model_is_loaded_once_and_shared_by_threads(models_dir: Path) -> None:
     models = pool(models_dir)
 
     with ThreadPoolExecutor(4) as threads:
-        detectors = list(threads.map(models.detector, ["first"] * 8))
+        detectors = list(threads.map(lambda _: models.get("first", Detector), range(8)))
 
     assert len({id(detector) for detector in detectors}) == 1
 
 
 def test_least_recently_used_model_leaves_first(models_dir: Path) -> None:
-    room_for_two = pool(models_dir).detector("first").memory_bytes * 2 + 1
+    room_for_two = pool(models_dir).get("first", Detector).memory_bytes * 2 + 1
     models = pool(models_dir, memory_bytes=room_for_two)
-    models.detector("first")
-    models.detector("second")
-    models.detector("first")
+    models.get("first", Detector)
+    models.get("second", Detector)
+    models.get("first", Detector)
 
-    models.prompt_segmenter("cutter")
+    models.get("cutter", PromptSegmenter)
 
     assert "second" not in models.loaded
     assert models.loaded[-1] == "cutter"
@@ -68,8 +69,8 @@ def test_least_recently_used_model_leaves_first(models_dir: Path) -> None:
 def test_a_model_larger_than_the_limit_is_still_served(models_dir: Path) -> None:
     models = pool(models_dir, memory_bytes=1)
 
-    models.detector("first")
-    models.detector("second")
+    models.get("first", Detector)
+    models.get("second", Detector)
 
     assert models.loaded == ("second",)
 
@@ -78,20 +79,20 @@ def test_models_are_asked_for_what_they_can_do(models_dir: Path) -> None:
     models = pool(models_dir)
 
     with pytest.raises(InvalidRequest, match="cutter doesn't detect"):
-        models.detector("cutter")
+        models.get("cutter", Detector)
     with pytest.raises(InvalidRequest, match="first doesn't segment everything"):
-        models.mask_generator("first")
+        models.get("first", MaskGenerator)
     with pytest.raises(InvalidRequest, match="first doesn't segment what"):
-        models.prompt_segmenter("first")
+        models.get("first", PromptSegmenter)
 
 
 def test_missing_and_unknown_models_are_told_apart(models_dir: Path) -> None:
     models = pool(models_dir)
 
     with pytest.raises(WeightsMissing, match="vision models pull sam_vit_b"):
-        models.prompt_segmenter("sam_vit_b")
+        models.get("sam_vit_b", PromptSegmenter)
     with pytest.raises(UnknownModel):
-        models.detector("frist")
+        models.get("frist", Detector)
 
 
 def test_an_altered_file_is_refused(models_dir: Path, tmp_path: Path) -> None:
@@ -101,7 +102,7 @@ def test_an_altered_file_is_refused(models_dir: Path, tmp_path: Path) -> None:
     stored.write_bytes(stored.read_bytes()[:-1] + b"!")
 
     with pytest.raises(WeightsMismatch, match="not the weights file of mine"):
-        pool(tmp_path).detector("mine")
+        pool(tmp_path).get("mine", Detector)
 
 
 def test_a_cpu_computes_in_single_precision_whatever_is_asked() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vision.errors import InvalidPipeline
-from vision.pipelines.document import SampleStage, parse_pipeline
+from vision.pipelines.document import parse_pipeline
+from vision.pipelines.stages import SampleStage
 
 DETECT = {"model": "demo_maskrcnn"}
 SEGMENT = {"model": "demo_sam"}

@@ -10,7 +10,8 @@ from seeded import picture
 from segment_anything import SamPredictor
 
 from vision import __version__
-from vision.domain.detections import ANY_OBJECT
+from vision.domain.detections import ANY_OBJECT, Detections
+from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
 from vision.errors import WeightsMissing
 from vision.models.adding import add_model
@@ -54,11 +55,15 @@ def pipeline(pool: ModelPool, **stages: object) -> ImagePipeline:
     return ImagePipeline(parse_pipeline(stages), pool)
 
 
+def detections(running: ImagePipeline, images: list[RgbImage]) -> list[Detections]:
+    return [found.detections for found in running.run(images)]
+
+
 def test_detect_gives_one_result_per_image_in_order(pool: ModelPool) -> None:
     detecting = pipeline(pool, detect=DETECT)
 
-    together = detecting.run(IMAGES)
-    alone = [detecting.run([image])[0] for image in IMAGES]
+    together = detections(detecting, IMAGES)
+    alone = [detections(detecting, [image])[0] for image in IMAGES]
 
     assert [len(found) for found in together] == [4, 4]
     for found, expected in zip(together, alone, strict=True):
@@ -68,9 +73,9 @@ def test_detect_gives_one_result_per_image_in_order(pool: ModelPool) -> None:
 
 
 def test_segmenting_boxes_keeps_what_the_detector_said(pool: ModelPool) -> None:
-    detected = pipeline(pool, detect=DETECT).run(IMAGES)
+    detected = detections(pipeline(pool, detect=DETECT), IMAGES)
 
-    found = pipeline(pool, detect=DETECT, segment={"model": "cutter"}).run(IMAGES)
+    found = detections(pipeline(pool, detect=DETECT, segment={"model": "cutter"}), IMAGES)
 
     for rows, before in zip(found, detected, strict=True):
         np.testing.assert_array_equal(rows.boxes, before.boxes)
@@ -82,7 +87,7 @@ def test_segmenting_boxes_keeps_what_the_detector_said(pool: ModelPool) -> None:
 
 
 def test_boxes_are_cut_out_as_the_predictor_would(pool: ModelPool, models_dir: Path) -> None:
-    found = pipeline(pool, detect=DETECT, segment={"model": "cutter"}).run(IMAGES[:1])[0]
+    found = detections(pipeline(pool, detect=DETECT, segment={"model": "cutter"}), IMAGES[:1])[0]
     sam = build_demo_sam().eval()
     sam.load_state_dict(load_file(models_dir / "s.safetensors"))
     predictor = SamPredictor(sam)
@@ -97,7 +102,7 @@ def test_boxes_are_cut_out_as_the_predictor_would(pool: ModelPool, models_dir: P
 def test_nothing_detected_means_nothing_cut_out(pool: ModelPool) -> None:
     detect = {**DETECT, "min_score": 1.0}
 
-    found = pipeline(pool, detect=detect, segment={"model": "cutter"}).run(IMAGES)
+    found = detections(pipeline(pool, detect=detect, segment={"model": "cutter"}), IMAGES)
 
     assert [len(rows) for rows in found] == [0, 0]
     assert found[0].masks == ()
@@ -106,7 +111,7 @@ def test_nothing_detected_means_nothing_cut_out(pool: ModelPool) -> None:
 def test_what_is_pointed_at_comes_points_first(pool: ModelPool) -> None:
     prompt = {"points": [[80, 60, 1]], "boxes": [[0, 0, 40, 40], [20, 20, 90, 90]]}
 
-    found = pipeline(pool, segment={"model": "cutter", "prompt": prompt}).run(IMAGES)
+    found = detections(pipeline(pool, segment={"model": "cutter", "prompt": prompt}), IMAGES)
 
     for rows in found:
         assert rows.labels == (ANY_OBJECT,) * 3
@@ -118,7 +123,7 @@ def test_what_is_pointed_at_comes_points_first(pool: ModelPool) -> None:
 def test_everything_takes_its_parameters(pool: ModelPool) -> None:
     segment = {"model": "cutter", "prompt": "everything", "points_per_side": 2, **LENIENT}
 
-    found = pipeline(pool, segment=segment).run(IMAGES)
+    found = detections(pipeline(pool, segment=segment), IMAGES)
 
     assert [len(rows) for rows in found] == [12, 12]
     assert found[0].stability_scores is not None

@@ -12,8 +12,8 @@ from video_indexes import video
 
 from vision.domain.video import Chunk, VideoIndex
 from vision.errors import NoFrames
-from vision.pipelines.document import SampleStage
 from vision.pipelines.sampling import Cut, cut
+from vision.pipelines.stages import SampleStage
 
 patiently = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """A slow machine is no failure."""

@@ -18,7 +18,7 @@ from trackers import BoTSORTTracker, ByteTrackTracker, OCSORTTracker, SORTTracke
 from vision.domain.image import ImageSize
 from vision.domain.track import TRACKS_PER_ITEM
 from vision.errors import VideoTooLong
-from vision.pipelines.document import TrackStage
+from vision.pipelines.stages import TrackStage
 from vision.pipelines.track_summary import PATH_POINTS
 from vision.pipelines.tracking import Followed, follow, number_tracks
 

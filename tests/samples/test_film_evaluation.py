@@ -28,7 +28,7 @@ from samples.evaluation.tracking import (
 )
 from samples.filming.truth import FilmTruth, TrueBox, read_truth
 from vision.media.decode_process import DecodeProcess
-from vision.pipelines.document import TrackStage
+from vision.pipelines.stages import TrackStage
 
 FRAMES = 20
 SHORT_FRAMES = 45

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import func, select, text
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import ImageSize
 from vision.domain.job import (
     Asset,
@@ -164,7 +165,7 @@ def result_of(
     results = tuple(
         ItemResult(one.index, failure=failed[one.index])
         if one.index in failed
-        else ItemResult(one.index, detections=found, facts=FACTS)
+        else ItemResult(one.index, findings=Findings(found), facts=FACTS)
         for one in lease.items
     )
     return UnitResult(lease, results, PROVENANCE)

@@ -9,12 +9,12 @@ import pytest
 from storage_service import PROVENANCE, some_detections
 from video_service import FPS, FRAMES, VideoService, chunk_of, track_of
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.job import ChunkResult, Job
 from vision.domain.states import UnitKind
 from vision.domain.stored import BucketCount, DetectionFilter, StoredDetection, TrackFilter
 from vision.domain.track import Track
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.errors import InvalidRequest
 
 
@@ -137,7 +137,7 @@ def test_frames_that_are_shown_at_the_same_time_show_the_last(videos: VideoServi
     job = videos.video_job()
     (lease,) = videos.probed(1)
     one, two = some_detections(("one",)), some_detections(("two",))
-    frames = (FrameDetections(0, 0.5, one), FrameDetections(1, 0.5, two))
+    frames = (FrameFindings(0, 0.5, Findings(one)), FrameFindings(1, 0.5, Findings(two)))
     videos.units.commit(ChunkResult(lease, frames, PROVENANCE))
 
     (row,) = videos.detections.at(job.id, _asset(videos, job, 0), at_seconds=0.5)
@@ -181,7 +181,7 @@ def test_times_before_zero_have_their_buckets_too(videos: VideoService) -> None:
     (lease,) = videos.probed(1)
     found = some_detections(("dog",))
     seconds = (-2.0, -1.5, -0.1, 0.0, 0.7)
-    frames = tuple(FrameDetections(place, one, found) for place, one in enumerate(seconds))
+    frames = tuple(FrameFindings(place, one, Findings(found)) for place, one in enumerate(seconds))
     videos.units.commit(ChunkResult(lease, frames, PROVENANCE))
 
     counts = videos.detections.bucket_counts(job.id, bucket_seconds=1.0)
@@ -202,7 +202,7 @@ def test_frames_and_rows_fall_into_the_same_buckets(
     random = np.random.default_rng(3)
     seconds = np.sort(np.concatenate([random.uniform(0, 9, 200), np.arange(90) / 10]))
     found = some_detections(("dog",))
-    frames = tuple(FrameDetections(n, float(one), found) for n, one in enumerate(seconds))
+    frames = tuple(FrameFindings(n, float(one), Findings(found)) for n, one in enumerate(seconds))
     videos.units.commit(ChunkResult(lease, frames, PROVENANCE))
 
     counts = videos.detections.bucket_counts(job.id, bucket_seconds=bucket_seconds)
@@ -300,7 +300,7 @@ def test_times_are_those_of_every_analysed_frame(videos: VideoService) -> None:
     first, second = videos.probed(2)
     seconds = (-1 / 3, 0.1 + 0.2, 1e9 / 3)
     frames = tuple(
-        FrameDetections(place * 7, one, Detections.empty()) for place, one in enumerate(seconds)
+        FrameFindings(place * 7, one, Findings.empty()) for place, one in enumerate(seconds)
     )
     videos.units.commit(ChunkResult(first, frames, PROVENANCE))
     videos.units.commit(ChunkResult(second, (), None, "nothing there"))

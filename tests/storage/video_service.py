@@ -10,6 +10,7 @@ import numpy as np
 from storage_service import LEASE_SECONDS, PIPELINE, PROVENANCE, SIZE, Service, some_detections
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.job import (
     ChunkResult,
     Job,
@@ -24,7 +25,7 @@ from vision.domain.job import (
 from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.states import UnitKind
 from vision.domain.track import NO_TRACK, TRACKS_PER_ITEM, BestMoment, Track
-from vision.domain.video import Chunk, FrameDetections
+from vision.domain.video import Chunk, FrameFindings
 from vision.storage.blobs import new_key
 from vision.storage.database import Database
 from vision.storage.tracks import TrackStore
@@ -146,7 +147,7 @@ def chunk_of(
     found = some_detections() if found is None else found
     first = (lease.chunk - 1) * FRAMES
     made = tuple(
-        FrameDetections(index, index / FPS, found if index % 2 == 0 else Detections.empty())
+        FrameFindings(index, index / FPS, Findings(found if index % 2 == 0 else Detections.empty()))
         for index in range(first, first + frames)
     )
     return ChunkResult(lease, made, PROVENANCE if made else None, damage)

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.engine.parts import Engine
 from vision.engine.station import RunsImages, Station
@@ -34,7 +34,7 @@ class DeadlyPipeline(ColourPipeline):
         super().__init__(seconds_per_image)
         self._death = death
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if any(tuple(image[0, 0]) == (DEADLY_NUMBER, 0, 0) for image in images):
             self._die()
         return super().run(images)
@@ -49,7 +49,7 @@ class DeadlyPipeline(ColourPipeline):
 class DeadlySpots(SpotPipeline):
     """Doesn't survive one frame."""
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         if any(number_of(image) == DEADLY_NUMBER for image in images):
             os.kill(os.getpid(), signal.SIGKILL)
         return super().run(images)

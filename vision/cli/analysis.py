@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.media import MediaFacts
 from vision.domain.provenance import Provenance
 
@@ -11,6 +12,10 @@ from vision.domain.provenance import Provenance
 class Analysis:
     """Results without a database."""
 
-    detections: Detections
+    findings: Findings
     facts: MediaFacts
     provenance: Provenance
+
+    @property
+    def detections(self) -> Detections:
+        return self.findings.detections

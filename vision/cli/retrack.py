@@ -7,7 +7,7 @@ import typer
 from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, ServerOption
 from vision.cli.job_report import answer
 from vision.cli.job_wait import exit_code, wait_for
-from vision.pipelines.document import Algorithm
+from vision.pipelines.stages import Algorithm
 
 ALGORITHMS = ", ".join(get_args(Algorithm))
 

@@ -27,6 +27,9 @@ class Detection:
     """(k, 3): x, y in pixels, and the model's keypoint score."""
     predicted_iou: float | None = None
     stability_score: float | None = None
+    object_id: int | None = None
+    embedding: NDArray[np.float32] | None = None
+    """(d,) of length 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +51,10 @@ class Detections:
     """(n, k, 3) float32: x, y in pixels, and the model's keypoint score."""
     predicted_iou: NDArray[np.float32] | None = None
     stability_scores: NDArray[np.float32] | None = None
+    object_ids: NDArray[np.int64] | None = None
+    """(n,) int64: which followed object of its video it is, from 1."""
+    embeddings: NDArray[np.float32] | None = None
+    """(n, d) float32 of length 1 each."""
 
     def __post_init__(self) -> None:
         if self.boxes.ndim != 2 or self.boxes.shape[1] != 4:
@@ -76,6 +83,8 @@ class Detections:
             keypoints=None if self.keypoints is None else self.keypoints[index],
             predicted_iou=_number(self.predicted_iou, index),
             stability_score=_number(self.stability_scores, index),
+            object_id=None if self.object_ids is None else int(self.object_ids[index]),
+            embedding=None if self.embeddings is None else self.embeddings[index],
         )
 
     def select(self, rows: NDArray[np.bool_] | NDArray[np.intp]) -> Self:
@@ -89,6 +98,10 @@ class Detections:
     ) -> Self:
         """The same rows with these masks; boxes and scores stay the detector's."""
         return replace(self, masks=masks, predicted_iou=predicted_iou)
+
+    def with_embeddings(self, embeddings: NDArray[np.float32]) -> Self:
+        """The same rows with these vectors, (n, d) float32 of length 1 each."""
+        return replace(self, embeddings=embeddings)
 
     def label_counts(self) -> dict[str, int]:
         """Rows per label, by label."""

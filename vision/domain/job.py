@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.domain.detections import Detections
+from vision.domain.findings import ClipClasses, Findings
 from vision.domain.media import MediaFacts
 from vision.domain.provenance import Provenance
 from vision.domain.states import ItemState, JobState, UnitKind
 from vision.domain.track import Track
-from vision.domain.video import Chunk, FrameDetections
+from vision.domain.video import Chunk, FrameFindings
 
 DEFAULT_TENANT = "default"
 MAX_ITEMS_PER_UNIT = 32
@@ -184,16 +185,20 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What came of one image: detections or a failure, never both."""
+    """What came of one image: findings or a failure, never both."""
 
     index: int
-    detections: Detections | None = None
+    findings: Findings | None = None
     failure: ItemFailure | None = None
     facts: MediaFacts | None = None
 
     def __post_init__(self) -> None:
-        if (self.detections is None) == (self.failure is None):
-            raise ValueError("an item has either detections or a failure")
+        if (self.findings is None) == (self.failure is None):
+            raise ValueError("an item has either findings or a failure")
+
+    @property
+    def detections(self) -> Detections | None:
+        return None if self.findings is None else self.findings.detections
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,11 +236,15 @@ class ChunkResult:
     """What came of one chunk of frames."""
 
     lease: Lease
-    frames: tuple[FrameDetections, ...]
+    frames: tuple[FrameFindings, ...]
     """In order of time; fewer than planned when some could not be decoded."""
     provenance: Provenance | None
     """None only without frames."""
     damage: str | None = None
+    clips: tuple[ClipClasses, ...] = ()
+    """What was said of stretches of the chunk, in order of time."""
+    state_blob_key: str | None = None
+    """Already durable: where the next chunk of a followed video goes on from."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.media import MediaFacts
 
@@ -138,12 +139,16 @@ class ReadingEnd:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FrameDetections:
+class FrameFindings:
     """What was found in one frame, possibly nothing."""
 
     frame_index: int
     pts_seconds: float
-    detections: Detections
+    findings: Findings
+
+    @property
+    def detections(self) -> Detections:
+        return self.findings.detections
 
 
 @dataclass(frozen=True, slots=True, eq=False)

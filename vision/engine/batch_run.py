@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.job import ItemFailure
 from vision.engine.station import RunsImages
@@ -26,7 +26,7 @@ OUT_OF_MEMORY = ItemFailure(
     DeviceMemoryFull.code, "the device's memory is too small for this image"
 )
 
-Outcome = Detections | ItemFailure
+Outcome = Findings | ItemFailure
 
 
 def run_batch(pipeline: RunsImages, images: Sequence[RgbImage]) -> list[Outcome]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.errors import DeviceBroken, DeviceMemoryFull
 from vision.pipelines.image import ImagePipeline
@@ -17,7 +17,7 @@ class DevicePipeline:
         self._pipeline = pipeline
         self.provenance = pipeline.provenance
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         """One result per image, in order. Raises DeviceMemoryFull, DeviceBroken."""
         try:
             return self._pipeline.run(images)

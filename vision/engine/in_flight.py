@@ -10,7 +10,7 @@ from vision.domain.job import ChunkResult, ItemFailure, ItemResult, Lease, UnitR
 from vision.domain.provenance import Provenance
 from vision.domain.states import UnitKind
 from vision.domain.stored import UnitKey
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.engine.progress import Progress, unobserved
 from vision.engine.unit_records import ChunkRecord, ImagesRecord, UnitRecord, record_of
 
@@ -93,7 +93,7 @@ class InFlight:
     def note_frames(
         self,
         lease: Lease,
-        found: Sequence[FrameDetections],
+        found: Sequence[FrameFindings],
         *,
         failed: Sequence[tuple[int, ItemFailure]],
     ) -> ChunkResult | None:

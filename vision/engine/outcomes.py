@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from vision.domain.job import ItemFailure, ItemResult, Lease, WorkResult
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.engine.commits import Commits
 from vision.engine.in_flight import InFlight
 from vision.engine.log_fields import unit_fields
@@ -61,7 +61,7 @@ class Outcomes:
     def frames_ended(
         self,
         lease: Lease,
-        found: Sequence[FrameDetections],
+        found: Sequence[FrameFindings],
         *,
         failed: Sequence[tuple[int, ItemFailure]],
     ) -> None:

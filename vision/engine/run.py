@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from vision.domain.job import ItemFailure, ItemResult, Lease
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.engine.batch_run import Outcome, run_batch
 from vision.engine.conveyor import Conveyor, Decoded, DecodedFrames, DecodedItem
 from vision.engine.in_flight import InFlight, LeaseKey
@@ -77,18 +77,18 @@ def _leases(batch: Sequence[Decoded]) -> list[Lease]:
 def _result(decoded: DecodedItem, outcome: Outcome) -> ItemResult:
     if isinstance(outcome, ItemFailure):
         return ItemResult(decoded.item.index, failure=outcome, facts=decoded.facts)
-    return ItemResult(decoded.item.index, detections=outcome, facts=decoded.facts)
+    return ItemResult(decoded.item.index, findings=outcome, facts=decoded.facts)
 
 
 def _frames(
     decoded: DecodedFrames, outcomes: Sequence[Outcome]
-) -> tuple[list[FrameDetections], list[tuple[int, ItemFailure]]]:
+) -> tuple[list[FrameFindings], list[tuple[int, ItemFailure]]]:
     """What was found, and what failed by frame index."""
-    found: list[FrameDetections] = []
+    found: list[FrameFindings] = []
     failed: list[tuple[int, ItemFailure]] = []
     for frame, outcome in zip(decoded.frames, outcomes, strict=True):
         if isinstance(outcome, ItemFailure):
             failed.append((frame.frame_index, outcome))
         else:
-            found.append(FrameDetections(frame.frame_index, frame.pts_seconds, outcome))
+            found.append(FrameFindings(frame.frame_index, frame.pts_seconds, outcome))
     return found, failed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
 from vision.domain.video import Chunk, Frame, ReadingEnd, VideoIndex
@@ -60,7 +60,7 @@ class RunsImages(Protocol):
     @property
     def provenance(self) -> Provenance: ...
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         """One result per image, in order. Raises DeviceMemoryFull, DeviceBroken."""
         ...
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from vision.domain.job import ChunkResult, ItemFailure, ItemResult, Lease, UnitResult
 from vision.domain.provenance import Provenance
 from vision.domain.states import UnitKind
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class ImagesRecord(UnitRecord):
 class ChunkRecord(UnitRecord):
     """A chunk of frames: whole when reading has ended and every frame read has an outcome."""
 
-    frames: list[FrameDetections] = field(default_factory=list)
+    frames: list[FrameFindings] = field(default_factory=list)
     """In the order in which they were read."""
     failed: list[tuple[int, ItemFailure]] = field(default_factory=list)
     """By frame index."""
@@ -50,7 +50,7 @@ class ChunkRecord(UnitRecord):
     damage: str | None = None
 
     def add(
-        self, found: Sequence[FrameDetections], failed: Sequence[tuple[int, ItemFailure]]
+        self, found: Sequence[FrameFindings], failed: Sequence[tuple[int, ItemFailure]]
     ) -> None:
         self.frames.extend(found)
         self.failed.extend(failed)

@@ -1,7 +1,6 @@
 """The best moment of each track as a JPEG: evidence a person can look at."""
 
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from vision.engine.video_pieces import single_frames
 from vision.engine.video_reading import FrameReading
 from vision.errors import BadMedia
 from vision.media.encode import encode
+from vision.pipelines.boxes import cut_out
 
 log = logging.getLogger(__name__)
 
@@ -81,14 +81,6 @@ class _Packer:
 
 def cropped(image: RgbImage, box: tuple[float, float, float, float]) -> RgbImage:
     """What lies in the box and a little around it: at least one pixel."""
-    height, width = image.shape[:2]
     x1, y1, x2, y2 = box
     margin_x, margin_y = MARGIN * (x2 - x1), MARGIN * (y2 - y1)
-    left, right = _span(x1 - margin_x, x2 + margin_x, width)
-    top, bottom = _span(y1 - margin_y, y2 + margin_y, height)
-    return np.ascontiguousarray(image[top:bottom, left:right])
-
-
-def _span(start: float, end: float, length: int) -> tuple[int, int]:
-    first = min(max(math.floor(start), 0), length - 1)
-    return first, min(max(math.ceil(end), first + 1), length)
+    return cut_out(image, (x1 - margin_x, y1 - margin_y, x2 + margin_x, y2 + margin_y))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from vision.pipelines.document import SampleStage, TrackStage
+from vision.pipelines.stages import SampleStage, TrackStage
 
 
 def sample_stage(pipeline: Mapping[str, object]) -> SampleStage | None:

@@ -10,12 +10,13 @@ from torch import nn
 
 from vision.errors import FieldError, InvalidRequest, WeightsMismatch
 from vision.models import torchvision_networks
+from vision.models.base import ModelIdentity
 from vision.models.catalogue import Catalogue, listed_specs
 from vision.models.checksums import file_sha256
 from vision.models.demo_networks import build_demo_maskrcnn
-from vision.models.device import Placement
-from vision.models.families import model_from_state
 from vision.models.files import copy_durably
+from vision.models.interfaces import interfaces_of
+from vision.models.loading import loader_for
 from vision.models.own_models import (
     NAME_PATTERN,
     OWN_CATALOGUE,
@@ -97,7 +98,8 @@ def _fitting_labels(listed: ModelSpec, file: Path, labels: tuple[str, ...]) -> t
     if Task.DETECT in listed.tasks:
         labels = _by_class_id(listed, state, labels)
     spec = replace(listed, labels=labels, like=listed.name)
-    model_from_state(spec, state, sha256="", placement=Placement("cpu", "float32"))
+    for loader in {loader_for(spec, interface) for interface in interfaces_of(spec)}:
+        loader(spec, file, ModelIdentity(spec.name, "", "cpu", "float32"))
     return labels
 
 

@@ -7,11 +7,14 @@ Nothing here imports torch, so that a pipeline can be checked where no model can
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.domain.concept import Concepts
 from vision.domain.detections import Detections
+from vision.domain.findings import Classes, unit_length
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
@@ -76,8 +79,27 @@ class PromptedMasks:
     """(n,) float32: the model's own guess of its quality."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConceptOptions:
+    """What to keep of what words and examples found."""
+
+    min_score: float = 0.5
+    max_detections: int = 300
+
+
+@dataclass(frozen=True, slots=True)
+class ClassifyOptions:
+    """What to keep of a classifier's answer."""
+
+    top: int = 5
+    min_score: float = 0.0
+
+
 class Model:
     """A network in memory."""
+
+    unable: ClassVar[str] = "is no model of any task"
+    """Said after the name of a model that is none of this kind."""
 
     def __init__(self, identity: ModelIdentity, *, memory_bytes: int) -> None:
         self.identity = identity
@@ -86,6 +108,8 @@ class Model:
 
 class Detector(Model, ABC):
     """Finds objects of known classes; may add masks and keypoints of its own."""
+
+    unable = "doesn't detect"
 
     labels: tuple[str, ...]
     """Name by class id; position 0 is the background where the family has one."""
@@ -105,6 +129,8 @@ class Detector(Model, ABC):
 
 class PromptSegmenter(Model, ABC):
     """Masks of what is pointed at."""
+
+    unable = "doesn't segment what is pointed at"
 
     def embed(self, image: RgbImage) -> ImageEmbedding:
         """The expensive part, once per image."""
@@ -130,6 +156,8 @@ class PromptSegmenter(Model, ABC):
 class MaskGenerator(Model, ABC):
     """Masks of everything in an image."""
 
+    unable = "doesn't segment everything"
+
     def generate(self, image: RgbImage, options: EverythingOptions) -> Detections:
         """Labelled `ANY_OBJECT`, with predicted_iou and stability_scores and without scores."""
         require_rgb(image)
@@ -137,6 +165,120 @@ class MaskGenerator(Model, ABC):
 
     @abstractmethod
     def _generate(self, image: RgbImage, options: EverythingOptions) -> Detections: ...
+
+
+class ConceptSegmenter(Model, ABC):
+    """Boxes and masks of everything that words name or examples show."""
+
+    unable = "finds nothing by words"
+
+    def find(self, image: RgbImage, concepts: Concepts, options: ConceptOptions) -> Detections:
+        """Highest score first, with masks; labelled by the word, or ANY_OBJECT by examples alone.
+
+        `class_ids` are the positions of the words. A thing that two words name is there twice.
+        """
+        require_rgb(image)
+        return self._find(image, concepts, options)
+
+    @abstractmethod
+    def _find(self, image: RgbImage, concepts: Concepts, options: ConceptOptions) -> Detections: ...
+
+
+class Classifier(Model, ABC):
+    """Names a picture as a whole."""
+
+    unable = "doesn't classify pictures"
+
+    labels: tuple[str, ...]
+    """Name by class id."""
+
+    def classify(self, images: Sequence[RgbImage], options: ClassifyOptions) -> list[Classes]:
+        """One answer per image, in order: at most `top` classes, none below `min_score`."""
+        for image in images:
+            require_rgb(image)
+        said = [kept_classes(row, self.labels, options) for row in self._scores(images)]
+        if len(said) != len(images):
+            raise ValueError(f"{len(said)} results for {len(images)} images")
+        return said
+
+    @abstractmethod
+    def _scores(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """(images, classes) float32."""
+
+
+class ClipClassifier(Model, ABC):
+    """Names what happens in a short stretch of video."""
+
+    unable = "doesn't classify stretches of video"
+
+    labels: tuple[str, ...]
+    """Name by class id."""
+    clip_frames: int
+    """How many frames it looks at together."""
+
+    def classify(self, frames: Sequence[RgbImage], options: ClassifyOptions) -> Classes:
+        """Of frames in order of time, all of one size. With more or fewer than `clip_frames`, so
+        many are taken of them at equal steps, the first and the last included.
+        """
+        if not frames:
+            raise ValueError("a clip has at least one frame")
+        for frame in frames:
+            require_rgb(frame)
+        steps = np.linspace(0, len(frames) - 1, self.clip_frames).round().astype(int)
+        return kept_classes(self._scores([frames[step] for step in steps]), self.labels, options)
+
+    @abstractmethod
+    def _scores(self, clip: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """(classes,) float32, of exactly `clip_frames` frames."""
+
+
+class Embedder(Model, ABC):
+    """Pictures to vectors: similar pictures lie near each other."""
+
+    unable = "makes no vectors of pictures"
+
+    dimensions: int
+
+    def embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """(n, dimensions) float32, each of length 1."""
+        for image in images:
+            require_rgb(image)
+        if not images:
+            return np.zeros((0, self.dimensions), np.float32)
+        return unit_length(self._embed(images))
+
+    @abstractmethod
+    def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        """(n, dimensions), of any length."""
+
+
+class TextEmbedder(Embedder, ABC):
+    """Pictures and words to vectors in the same space."""
+
+    unable = "makes no vectors of words"
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dimensions) float32, each of length 1."""
+        if not texts:
+            return np.zeros((0, self.dimensions), np.float32)
+        return unit_length(self._embed_text(texts))
+
+    @abstractmethod
+    def _embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """(n, dimensions), of any length."""
+
+
+def kept_classes(
+    scores: NDArray[np.float32], labels: Sequence[str], options: ClassifyOptions
+) -> Classes:
+    """The best of (classes,) scores; equal ones in order of their class ids."""
+    best = np.argsort(-scores, kind="stable")[: options.top]
+    kept = best[scores[best] >= options.min_score]
+    return Classes(
+        labels=tuple(labels[class_id] for class_id in kept),
+        class_ids=kept.astype(np.int64),
+        scores=scores[kept].astype(np.float32),
+    )
 
 
 def require_rgb(image: RgbImage) -> None:

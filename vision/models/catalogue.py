@@ -19,7 +19,8 @@ from vision.models.checksums import read_sums
 from vision.models.own_models import OwnModel, read_own_models
 from vision.models.spec import ModelSpec, Task, WeightsSpec
 
-LISTED = Path(__file__).with_name("catalogue.yaml")
+LISTED = Path(__file__).with_name("listed")
+"""One file of data per family, and the lists of labels and keypoints that they name."""
 SHIPPED = Path(__file__).with_name("shipped")
 """Weights that are part of the package, with their SHA256SUMS."""
 MIB = 1024 * 1024
@@ -68,8 +69,22 @@ class Catalogue:
 @cache
 def listed_specs() -> Mapping[str, ModelSpec]:
     """The models that come with the product, by name."""
-    data = yaml.safe_load(LISTED.read_text(encoding="utf-8"))
-    return MappingProxyType({name: _listed(name, data) for name in data["models"]})
+    specs: dict[str, ModelSpec] = {}
+    for file in sorted(LISTED.glob("*.yaml"), key=_order):
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        specs |= {name: _listed(name, entry, data) for name, entry in data["models"].items()}
+    return MappingProxyType(specs)
+
+
+def _order(file: Path) -> tuple[bool, str]:
+    """What needs no download comes first."""
+    return file.stem != "demo", file.stem
+
+
+@cache
+def names_in(kind: str, name: str) -> tuple[str, ...]:
+    """A list of labels or keypoints that entries share: one a line, by class id."""
+    return tuple((LISTED / kind / f"{name}.txt").read_text(encoding="utf-8").splitlines())
 
 
 def _version(own_file: Path | None) -> tuple[int, int] | None:
@@ -97,23 +112,23 @@ def _with_shipped_hash(spec: ModelSpec) -> ModelSpec:
     return replace(spec, weights=weights)
 
 
-def _listed(name: str, data: Mapping[str, Any]) -> ModelSpec:
-    entry = data["models"][name]
-    family = data["families"][entry["family"]]
+def _listed(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> ModelSpec:
     return ModelSpec(
         name=name,
-        family=entry["family"],
-        builder=name,
+        family=family["family"],
+        builder=entry.get("builder", name),
         tasks=frozenset(Task(task) for task in entry["tasks"]),
         weights=_weights(entry["weights"]),
         license=family["license"],
-        labels=tuple(data["labels"][entry["labels"]]) if "labels" in entry else (),
-        input=data["inputs"][entry["input"]],
+        labels=names_in("labels", entry["labels"]) if "labels" in entry else (),
+        input=entry["input"],
         intended_use=family["intended_use"],
         limits=family["limits"],
         everything_defaults=MappingProxyType(entry.get("everything_defaults", {})),
-        keypoint_names=tuple(data["keypoints"][entry["keypoints"]]) if "keypoints" in entry else (),
+        keypoint_names=names_in("keypoints", entry["keypoints"]) if "keypoints" in entry else (),
         metrics=MappingProxyType(entry.get("metrics", {})),
+        needs=tuple(family.get("needs", ())),
+        extra=family.get("extra", "models"),
     )
 
 

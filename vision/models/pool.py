@@ -2,17 +2,20 @@
 
 import threading
 from collections import OrderedDict
+from typing import TypeVar
 
-from vision.errors import InvalidRequest
-from vision.models.base import Detector, MaskGenerator, Model, PromptSegmenter
+from vision.models.base import Model
 from vision.models.catalogue import Catalogue
 from vision.models.device import Placement
-from vision.models.families import load_model
+from vision.models.families import Loader
+from vision.models.loading import loader_for, model_from
 from vision.models.weights import WeightsStore
+
+M = TypeVar("M", bound=Model)
 
 
 class ModelPool:
-    """Ready models by name, in at most `memory_bytes`; the one asked for always fits.
+    """Ready models, in at most `memory_bytes`; the one asked for always fits.
 
     Safe for threads; two threads never load at once.
     """
@@ -30,45 +33,35 @@ class ModelPool:
         self.placement = Placement.chosen(device, precision)
         self._weights = weights
         self._memory_bytes = memory_bytes
-        self._models: OrderedDict[str, Model] = OrderedDict()
+        self._models: OrderedDict[tuple[str, Loader], Model] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
     def loaded(self) -> tuple[str, ...]:
         """Names in memory, the least recently used first."""
         with self._lock:
-            return tuple(self._models)
+            return tuple(name for name, _ in self._models)
 
-    def detector(self, name: str) -> Detector:
-        """Raises UnknownModel, WeightsMissing, WeightsMismatch, InvalidRequest."""
-        model = self._model(name)
-        if not isinstance(model, Detector):
-            raise InvalidRequest(f"{name} doesn't detect")
-        return model
+    def get(self, name: str, interface: type[M]) -> M:
+        """The model of that name as what is wanted, such as a Detector.
 
-    def prompt_segmenter(self, name: str) -> PromptSegmenter:
-        """Raises as `detector` does."""
-        model = self._model(name)
-        if not isinstance(model, PromptSegmenter):
-            raise InvalidRequest(f"{name} doesn't segment what is pointed at")
-        return model
-
-    def mask_generator(self, name: str) -> MaskGenerator:
-        """Raises as `detector` does."""
-        model = self._model(name)
-        if not isinstance(model, MaskGenerator):
-            raise InvalidRequest(f"{name} doesn't segment everything")
-        return model
-
-    def _model(self, name: str) -> Model:
+        One network serves all interfaces that its family loads by the same function. Raises
+        UnknownModel, WeightsMissing, WeightsMismatch, MissingDependency, InvalidRequest.
+        """
         spec = self.catalogue[name]
+        loader = loader_for(spec, interface)
         with self._lock:
-            model = self._models.pop(name, None)
+            model = self._models.pop((name, loader), None)
+            path, sha256 = self._weights.path(spec), self._weights.sha256(spec)
             # A file that was replaced since is another model.
-            if model is None or model.identity.weights_sha256 != self._weights.sha256(spec):
-                model = load_model(spec, self._weights, self.placement)
-            self._models[name] = model
+            if model is None or model.identity.weights_sha256 != sha256:
+                path, sha256 = self._weights.verified(spec)
+                model = model_from(
+                    spec, interface, loader, path, sha256=sha256, placement=self.placement
+                )
+            self._models[name, loader] = model
             self._make_room()
+        assert isinstance(model, interface), "one loader gives one kind of model"
         return model
 
     def _make_room(self) -> None:

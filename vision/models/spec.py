@@ -21,6 +21,22 @@ class Task(StrEnum):
     """Masks of what is pointed at."""
     EVERYTHING = "everything"
     """Masks of everything."""
+    REGIONS = "regions"
+    """With DETECT: rows are regions that cover the picture, ground and sky included."""
+    CONCEPTS = "concepts"
+    """Boxes and masks of all things that words name or that resemble an example."""
+    FOLLOW = "follow"
+    """What is pointed at in a video, in every frame."""
+    FOLLOW_CONCEPTS = "follow_concepts"
+    """All things that words name in a video, in every frame."""
+    CLASSIFY = "classify"
+    """Names for a picture as a whole."""
+    ACTIONS = "actions"
+    """Names for what happens in a stretch of video."""
+    EMBED = "embed"
+    """A vector for a picture, near those of similar pictures."""
+    EMBED_TEXT = "embed_text"
+    """With EMBED: a vector for words, near those of pictures that show what they say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class ModelSpec:
 
     name: str
     family: str
-    """Which file of `vision/models` runs it; the keys of `families.FAMILIES`."""
+    """Which file of `vision/models/families` runs it."""
     builder: str
     """Which of the family's networks it is."""
     tasks: frozenset[Task]
@@ -69,6 +85,10 @@ class ModelSpec:
     keypoint_names: tuple[str, ...] = ()
     metrics: Mapping[str, float] = field(default_factory=dict)
     """As published: average precision on COCO val2017, in percent; or the card's figures."""
+    needs: tuple[str, ...] = ()
+    """Packages that its family imports beside those that every worker has."""
+    extra: str = "models"
+    """Which extra of this package installs them."""
     like: str | None = None
     """For a user's own weights: the listed model whose network they fit."""
 

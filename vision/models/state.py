@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vision.errors import WeightsMismatch
+from vision.models.spec import ModelSpec
 
 State: TypeAlias = Mapping[str, Tensor]
 
@@ -67,6 +68,11 @@ def load_state(network: nn.Module, state: State, *, what: str) -> None:
             f"{what}: the network has {_some(missing)} that the file lacks, "
             f"the file has {_some(outcome.unexpected_keys)} that the network lacks"
         )
+
+
+def what_should_fit(spec: ModelSpec) -> str:
+    """How a sentence begins that says why this model's weights don't fit."""
+    return f"{spec.weights.file} doesn't fit {spec.builder} with {len(spec.labels)} class ids"
 
 
 def memory_bytes(network: nn.Module) -> int:

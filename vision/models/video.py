@@ -124,6 +124,8 @@ class VideoSession(ABC):
 class VideoSegmenter(Model, ABC):
     """Follows what is pointed at, or named, through a video."""
 
+    unable = "doesn't follow what is pointed at"
+
     understands_words: bool = False
 
     def start(
@@ -151,6 +153,14 @@ class VideoSegmenter(Model, ABC):
     @abstractmethod
     def _open(self, course: Course, state: bytes | None) -> VideoSession:
         """A new session, or one from what its `_save` gave."""
+
+
+class ConceptFollower(VideoSegmenter, ABC):
+    """Finds by itself in every frame what words name, and follows it."""
+
+    unable = "doesn't follow what words name"
+
+    understands_words = True
 
 
 def _require_fitting(prompts: Sequence[ObjectPrompt], image: RgbImage, *, size: ImageSize) -> None:

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from vision.errors import FieldError, InvalidPipeline, UnknownModel
 from vision.models.catalogue import Catalogue
 from vision.models.spec import ModelSpec, Task
-from vision.pipelines.document import DetectStage, PipelineDocument, SegmentStage
+from vision.pipelines.document import ModelStage, PipelineDocument
+from vision.pipelines.stages import (
+    ClassifyStage,
+    DetectStage,
+    EmbedStage,
+    FollowStage,
+    Named,
+    SegmentStage,
+)
 
 
 def check(document: PipelineDocument, catalogue: Catalogue) -> None:
@@ -18,43 +26,52 @@ def check(document: PipelineDocument, catalogue: Catalogue) -> None:
 
 def models_of(document: PipelineDocument) -> tuple[str, ...]:
     """The names of the models it runs, each once, in order of use."""
-    stages = (document.detect, document.segment)
-    return tuple(dict.fromkeys(stage.model for stage in stages if stage is not None))
+    return tuple(dict.fromkeys(stage.model for _, stage in document.model_stages))
 
 
 def _errors(document: PipelineDocument, catalogue: Catalogue) -> Iterator[FieldError]:
-    if document.detect is not None:
-        yield from _detect_errors(document.detect, catalogue)
-    if document.segment is not None:
-        yield from _segment_errors(document.segment, catalogue)
+    for name, stage in document.model_stages:
+        try:
+            spec = catalogue[stage.model]
+        except UnknownModel as error:
+            yield FieldError(f"{name}.model", str(error))
+            continue
+        tasks = _tasks_for(stage)
+        if tasks.isdisjoint(spec.tasks):
+            yield _unable(f"{name}.model", spec, tasks, catalogue)
+        elif isinstance(stage, DetectStage):
+            yield from _label_errors(stage, spec)
 
 
-def _detect_errors(stage: DetectStage, catalogue: Catalogue) -> Iterator[FieldError]:
-    try:
-        spec = catalogue[stage.model]
-    except UnknownModel as error:
-        yield FieldError("detect.model", str(error))
-        return
-    if Task.DETECT not in spec.tasks:
-        yield _unable("detect.model", spec, Task.DETECT, catalogue)
-        return
+def _label_errors(stage: DetectStage, spec: ModelSpec) -> Iterator[FieldError]:
     unknown = sorted(set(stage.labels or ()) - set(spec.reportable_labels))
     if unknown:
         names = ", ".join(map(repr, unknown))
         yield FieldError("detect.labels", f"{spec.name} doesn't know {names}")
 
 
-def _segment_errors(stage: SegmentStage, catalogue: Catalogue) -> Iterator[FieldError]:
-    try:
-        spec = catalogue[stage.model]
-    except UnknownModel as error:
-        yield FieldError("segment.model", str(error))
-        return
-    task = Task.EVERYTHING if stage.prompt == "everything" else Task.SEGMENT
-    if task not in spec.tasks:
-        yield _unable("segment.model", spec, task, catalogue)
+def _tasks_for(stage: ModelStage) -> frozenset[Task]:
+    """Any one of them serves the stage."""
+    match stage:
+        case DetectStage():
+            return frozenset({Task.DETECT})
+        case SegmentStage(prompt="everything"):
+            return frozenset({Task.EVERYTHING})
+        case SegmentStage(prompt=Named()):
+            return frozenset({Task.CONCEPTS})
+        case SegmentStage():
+            return frozenset({Task.SEGMENT})
+        case FollowStage():
+            return frozenset({Task.FOLLOW_CONCEPTS if stage.text else Task.FOLLOW})
+        case EmbedStage():
+            return frozenset({Task.EMBED})
+        case ClassifyStage():
+            return frozenset({Task.CLASSIFY, Task.ACTIONS})
 
 
-def _unable(field: str, spec: ModelSpec, task: Task, catalogue: Catalogue) -> FieldError:
-    able = ", ".join(other.name for other in catalogue.specs if task in other.tasks)
-    return FieldError(field, f"{spec.name} can't do {task}; these can: {able}")
+def _unable(
+    field: str, spec: ModelSpec, tasks: frozenset[Task], catalogue: Catalogue
+) -> FieldError:
+    able = ", ".join(one.name for one in catalogue.specs if not tasks.isdisjoint(one.tasks))
+    wanted = " or ".join(sorted(tasks))
+    return FieldError(field, f"{spec.name} can't do {wanted}; these can: {able}")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vision.domain.video import Chunk, FrameIndex, VideoIndex, WantedFrame
 from vision.errors import NoFrames
-from vision.pipelines.document import SampleStage
+from vision.pipelines.stages import SampleStage
 
 EVERY_FRAME = SampleStage()
 INT64_SAFE = 1 << 62

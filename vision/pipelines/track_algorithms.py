@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from trackers import BoTSORTTracker, ByteTrackTracker, OCSORTTracker, SORTTracker
 from trackers.core.base import BaseTracker
 
-from vision.pipelines.document import TRACK_PARAMETERS, TrackStage
+from vision.pipelines.stages import TRACK_PARAMETERS, TrackStage
 
 DEFAULTS: Mapping[str, float | int] = MappingProxyType(
     {

@@ -15,7 +15,7 @@ from vision.domain.image import ImageSize
 from vision.domain.track import NO_TRACK, TRACKS_PER_ITEM, DetectionColumns, Track
 from vision.domain.video import FrameTimes
 from vision.errors import VideoTooLong
-from vision.pipelines.document import TrackStage
+from vision.pipelines.stages import TrackStage
 from vision.pipelines.track_algorithms import settle
 from vision.pipelines.track_association import UNNAMED, LabelRows, ascending, associate
 from vision.pipelines.track_beginnings import add_beginnings

@@ -13,7 +13,7 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize
 from vision.domain.mask import RleMask
 from vision.domain.stored import TIME_SHIFT, StoredDetection
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
@@ -47,7 +47,7 @@ def insert_detections(
 def insert_frames(
     database: Database,
     connection: Connection,
-    frames: Sequence[FrameDetections],
+    frames: Sequence[FrameFindings],
     *,
     same: Mapping[str, object],
 ) -> None:

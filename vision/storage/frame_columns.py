@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from vision.domain.video import FrameDetections
+from vision.domain.video import FrameFindings
 
 INDEX_TYPE, TIME_TYPE, COUNT_TYPE = np.dtype("<i8"), np.dtype("<f8"), np.dtype("<i4")
 
@@ -23,7 +23,7 @@ class FrameColumns:
     """How many each frame has."""
 
     @classmethod
-    def of(cls, frames: Sequence[FrameDetections]) -> Self:
+    def of(cls, frames: Sequence[FrameFindings]) -> Self:
         """Raises ValueError for frames out of order."""
         columns = cls(
             np.array([one.frame_index for one in frames], np.int64),

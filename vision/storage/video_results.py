@@ -8,7 +8,7 @@ from sqlalchemy import Connection, func, select, update
 
 from vision.domain.job import TRACK_CHUNK, ChunkResult, ProbeResult
 from vision.domain.states import UnitKind, UnitState
-from vision.domain.video import Chunk, FrameDetections
+from vision.domain.video import Chunk, FrameFindings
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
@@ -120,14 +120,14 @@ def _frames_row(columns: FrameColumns) -> dict[str, Any]:
     }
 
 
-def _label_counts(frames: Sequence[FrameDetections]) -> Counter[str]:
+def _label_counts(frames: Sequence[FrameFindings]) -> Counter[str]:
     return Counter(label for one in frames for label in one.detections.labels)
 
 
 def _count(
     connection: Connection,
     item: AnyRow,
-    frames: Sequence[FrameDetections],
+    frames: Sequence[FrameFindings],
     *,
     unit: AnyRow,
     provenance_id: int | None,

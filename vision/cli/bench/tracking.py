@@ -8,7 +8,7 @@ from vision.cli.bench.measure import Figure, at_least, interleaved
 from vision.domain.image import ImageSize
 from vision.domain.track import DetectionColumns
 from vision.domain.video import FrameTimes
-from vision.pipelines.document import TRACK_PARAMETERS, TrackStage
+from vision.pipelines.stages import TRACK_PARAMETERS, TrackStage
 from vision.pipelines.track_algorithms import settle
 from vision.pipelines.tracking import follow
 

@@ -13,8 +13,8 @@ from vision.domain.image import RgbImage
 from vision.domain.video import Chunk, Frame
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
-from vision.pipelines.document import SampleStage
 from vision.pipelines.sampling import cut
+from vision.pipelines.stages import SampleStage
 
 LIMITS = DecodeLimits(max_pixels=100_000_000, seconds=20, memory_bytes=2 << 30)
 CHUNK_FRAMES = 150

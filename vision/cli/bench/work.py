@@ -12,6 +12,7 @@ from vision import __version__
 from vision.cli.bench.measure import Figure, at_least, interleaved
 from vision.cli.bench.pictures import jpeg
 from vision.domain.detections import Detections
+from vision.domain.findings import Findings
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.job import NewJob
 from vision.domain.provenance import Provenance, StageProvenance
@@ -55,9 +56,9 @@ class PacedPipeline:
         stage = StageProvenance("detect", "paced", "", {"seconds": seconds_per_image})
         self.provenance = Provenance((stage,), __version__, "cpu", "float32")
 
-    def run(self, images: Sequence[RgbImage]) -> list[Detections]:
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         """One result per image, in order."""
-        return [self._one() for _ in images]
+        return [Findings(self._one()) for _ in images]
 
     def _one(self) -> Detections:
         ends_at = time.perf_counter() + self._seconds

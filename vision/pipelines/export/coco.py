@@ -19,7 +19,7 @@ from vision.domain.media import MediaKind
 from vision.domain.stored import StoredDetection
 from vision.pipelines.export.archive import stems
 from vision.pipelines.export.coco_categories import Categories
-from vision.pipelines.export.findings import Findings, Picture, media_json, points_json
+from vision.pipelines.export.findings import JobFindings, Picture, media_json, points_json
 from vision.pipelines.export.pictures import is_seen, picture_name
 
 FRAMES_PER_VIDEO = 10_000_000
@@ -30,7 +30,7 @@ VISIBLE = 2
 """COCO's flag of a keypoint that is labelled and seen."""
 
 
-def write_coco(findings: Findings, file: BinaryIO) -> None:
+def write_coco(findings: JobFindings, file: BinaryIO) -> None:
     """An image that failed isn't among `images` but in `info.failed`: unseen isn't empty."""
     categories = Categories(findings.keypoint_names)
     file.write(b'{"info":' + orjson.dumps(_info(findings)) + b',"licenses":[],"annotations":')
@@ -45,7 +45,7 @@ def write_coco(findings: Findings, file: BinaryIO) -> None:
     file.write(b',"categories":' + orjson.dumps(categories.listed()) + b"}\n")
 
 
-def _info(findings: Findings) -> dict[str, object]:
+def _info(findings: JobFindings) -> dict[str, object]:
     job = findings.job
     return {
         "description": f"Detections of job {job.id}",
@@ -63,7 +63,7 @@ def _info(findings: Findings) -> dict[str, object]:
     }
 
 
-def _listed(findings: Findings, images: SpooledTemporaryFile[bytes]) -> Iterator[Picture]:
+def _listed(findings: JobFindings, images: SpooledTemporaryFile[bytes]) -> Iterator[Picture]:
     """The pictures that were analysed; each is noted in `images` on its way."""
     names = stems(findings.items)
     for position, picture in enumerate(filter(is_seen, findings.pictures())):

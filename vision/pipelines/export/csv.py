@@ -8,7 +8,7 @@ import orjson
 
 from vision.domain.job import Item
 from vision.domain.stored import StoredDetection
-from vision.pipelines.export.findings import Findings, points_json
+from vision.pipelines.export.findings import JobFindings, points_json
 
 COLUMNS = (
     "job_id",
@@ -37,7 +37,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet runs a cell that begins so (OWASP, CSV injection)."""
 
 
-def write_csv(findings: Findings, file: BinaryIO) -> None:
+def write_csv(findings: JobFindings, file: BinaryIO) -> None:
     """UTF-8 with a header row, RFC 4180."""
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text)

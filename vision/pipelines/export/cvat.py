@@ -15,12 +15,12 @@ from vision.domain.media import MediaKind
 from vision.domain.track import TRACKS_PER_ITEM
 from vision.pipelines.export.archive import Archive, stems
 from vision.pipelines.export.cvat_shapes import Shape, followed, seen_once
-from vision.pipelines.export.findings import Findings, Picture
+from vision.pipelines.export.findings import JobFindings, Picture
 from vision.pipelines.export.mot import require_videos
 from vision.pipelines.export.xml import XmlWriter
 
 
-def write_cvat(findings: Findings, file: BinaryIO) -> None:
+def write_cvat(findings: JobFindings, file: BinaryIO) -> None:
     """Images of the job are left out. Raises InvalidRequest when there are only images."""
     require_videos(findings, "cvat")
     videos = [item for item in findings.items if item.facts.kind is MediaKind.VIDEO]
@@ -32,7 +32,9 @@ def write_cvat(findings: Findings, file: BinaryIO) -> None:
                     _write_video(text, findings, item, pictures)
 
 
-def _write_video(text: TextIO, findings: Findings, item: Item, pictures: Iterator[Picture]) -> None:
+def _write_video(
+    text: TextIO, findings: JobFindings, item: Item, pictures: Iterator[Picture]
+) -> None:
     xml = XmlWriter(text)
     with xml.element("annotations"):
         xml.leaf("version", "1.1")
@@ -43,7 +45,7 @@ def _write_video(text: TextIO, findings: Findings, item: Item, pictures: Iterato
         _write_untracked(xml, item, pictures, first_id=last_id + 1)
 
 
-def _write_tracks(xml: XmlWriter, findings: Findings, item: Item) -> int:
+def _write_tracks(xml: XmlWriter, findings: JobFindings, item: Item) -> int:
     """Returns the last id."""
     last_id = item.index * TRACKS_PER_ITEM
     analysed = findings.frame_times(item).frame_index

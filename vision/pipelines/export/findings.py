@@ -39,7 +39,7 @@ def nothing_along(_item: Item, _track: Track) -> Iterable[StoredDetection]:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class JobFindings:
     """One job's results. `detections` is read once, so it may stream from a database."""
 
     job: Job

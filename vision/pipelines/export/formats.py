@@ -8,7 +8,7 @@ from vision.errors import FieldError, InvalidRequest
 from vision.pipelines.export.coco import write_coco
 from vision.pipelines.export.csv import write_csv
 from vision.pipelines.export.cvat import write_cvat
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.jsonl import write_jsonl
 from vision.pipelines.export.mot import write_mot
 from vision.pipelines.export.parquet import write_parquet
@@ -23,7 +23,7 @@ class ExportFormat:
     media_type: str
     extension: str
     """With its dot."""
-    write: Callable[[Findings, BinaryIO], None]
+    write: Callable[[JobFindings, BinaryIO], None]
     """Raises InvalidRequest where the job has nothing that the format is for."""
     has_masks: bool = True
     """Without, detections may come without masks and keypoints: most of the bytes."""

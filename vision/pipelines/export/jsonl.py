@@ -15,7 +15,7 @@ from vision.domain.media import MediaKind
 from vision.domain.stored import StoredDetection
 from vision.domain.track import Track
 from vision.pipelines.export.findings import (
-    Findings,
+    JobFindings,
     Picture,
     detection_json,
     media_json,
@@ -24,7 +24,7 @@ from vision.pipelines.export.findings import (
 )
 
 
-def write_jsonl(findings: Findings, file: BinaryIO) -> None:
+def write_jsonl(findings: JobFindings, file: BinaryIO) -> None:
     """In the order of the items; a picture in which nothing was found has a line too."""
     for item, pictures in findings.by_item():
         for line in _lines(findings, item, pictures):
@@ -37,7 +37,7 @@ def item_json(job: Job, item: Item, detections: Iterable[Detection]) -> dict[str
 
 
 def _lines(
-    findings: Findings, item: Item, pictures: Iterator[Picture]
+    findings: JobFindings, item: Item, pictures: Iterator[Picture]
 ) -> Iterator[dict[str, object]]:
     if item.facts.kind is MediaKind.IMAGE:
         for image in pictures:

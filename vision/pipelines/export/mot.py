@@ -17,14 +17,14 @@ from vision.domain.video import FrameTimes
 from vision.errors import InvalidRequest
 from vision.pipelines.export.archive import Archive, stems
 from vision.pipelines.export.class_numbers import ClassNumbers
-from vision.pipelines.export.findings import Findings, Picture
+from vision.pipelines.export.findings import JobFindings, Picture
 
 _UNKNOWN = -1
 _IS_CONSIDERED, _FULLY_VISIBLE = 1, 1
 """Of a row in gt.txt; how much of an object is hidden is not known."""
 
 
-def write_mot(findings: Findings, file: BinaryIO) -> None:
+def write_mot(findings: JobFindings, file: BinaryIO) -> None:
     """Images of the job are left out. Raises InvalidRequest when there are only images."""
     require_videos(findings, "mot")
     names = stems(findings.items)
@@ -37,7 +37,7 @@ def write_mot(findings: Findings, file: BinaryIO) -> None:
                 )
 
 
-def require_videos(findings: Findings, name: str) -> None:
+def require_videos(findings: JobFindings, name: str) -> None:
     """Raises InvalidRequest."""
     if not any(item.facts.kind is MediaKind.VIDEO for item in findings.items):
         raise InvalidRequest(f"format {name!r} is for videos; this job has images only")
@@ -45,7 +45,7 @@ def require_videos(findings: Findings, name: str) -> None:
 
 def _write_sequence(
     archive: Archive,
-    findings: Findings,
+    findings: JobFindings,
     item: Item,
     pictures: Iterator[Picture],
     *,
@@ -78,7 +78,7 @@ def _detection_lines(pictures: Iterator[Picture]) -> Iterator[str]:
             yield f"{_row(stored, _UNKNOWN)},{score:.4g},-1,-1,-1\n"
 
 
-def _track_lines(findings: Findings, item: Item, classes: ClassNumbers) -> Iterator[str]:
+def _track_lines(findings: JobFindings, item: Item, classes: ClassNumbers) -> Iterator[str]:
     for track in findings.tracks(item):
         number = classes.of(track.label) + 1
         for stored in findings.along(item, track):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from vision.domain.job import Item
 from vision.domain.stored import StoredDetection
-from vision.pipelines.export.findings import Findings
+from vision.pipelines.export.findings import JobFindings
 
 ROWS_PER_GROUP = 20_000
 """With masks of about 500 bytes: 10 MB in memory."""
@@ -44,7 +44,7 @@ COLUMNS = pa.schema(
 """`mask_counts` is COCO's compressed run lengths; their size is the image's."""
 
 
-def write_parquet(findings: Findings, file: BinaryIO) -> None:
+def write_parquet(findings: JobFindings, file: BinaryIO) -> None:
     """Key `vision` of the metadata: the job, its provenances, and every item with its state."""
     schema = COLUMNS.with_metadata({"vision": orjson.dumps(_metadata(findings))})
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
@@ -52,7 +52,7 @@ def write_parquet(findings: Findings, file: BinaryIO) -> None:
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _metadata(findings: Findings) -> dict[str, object]:
+def _metadata(findings: JobFindings) -> dict[str, object]:
     job = findings.job
     return {
         "job_id": str(job.id),
@@ -78,7 +78,7 @@ def _item(item: Item) -> dict[str, object]:
     }
 
 
-def _rows(findings: Findings) -> Iterator[dict[str, Any]]:
+def _rows(findings: JobFindings) -> Iterator[dict[str, Any]]:
     return (_row(item, stored) for item, stored in findings.with_items())
 
 

@@ -16,11 +16,11 @@ from vision.domain.media import MediaKind
 from vision.pipelines.export.archive import Archive, stems
 from vision.pipelines.export.class_numbers import ClassNumbers
 from vision.pipelines.export.csv import harmless
-from vision.pipelines.export.findings import Findings, Picture
+from vision.pipelines.export.findings import JobFindings, Picture
 from vision.pipelines.export.pictures import is_seen, picture_name
 
 
-def write_yolo(findings: Findings, file: BinaryIO) -> None:
+def write_yolo(findings: JobFindings, file: BinaryIO) -> None:
     """Masks, scores and track ids have no place in it. An image that failed has no label file."""
     names = stems(findings.items)
     classes = ClassNumbers({label for item in findings.items for label in item.counts})
@@ -33,7 +33,7 @@ def write_yolo(findings: Findings, file: BinaryIO) -> None:
         archive.write("data.yaml", _about(classes))
 
 
-def _write_items(archive: Archive, findings: Findings, names: dict[int, str]) -> None:
+def _write_items(archive: Archive, findings: JobFindings, names: dict[int, str]) -> None:
     with archive.entry("items.csv") as text:
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(("name", "filename", "asset_id", "is_video"))

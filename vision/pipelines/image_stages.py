@@ -1,0 +1,235 @@
+"""The stages that look at one picture at a time, each with its model in memory."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+
+from vision.domain.concept import Concepts
+from vision.domain.detections import ANY_OBJECT, Detections
+from vision.domain.findings import Findings
+from vision.domain.image import RgbImage
+from vision.domain.prompt import Prompts
+from vision.domain.provenance import StageProvenance
+from vision.models.base import (
+    Classifier,
+    ClassifyOptions,
+    ConceptOptions,
+    ConceptSegmenter,
+    DetectOptions,
+    Detector,
+    Embedder,
+    MaskGenerator,
+    Model,
+    PromptSegmenter,
+    everything_options,
+)
+from vision.models.pool import ModelPool
+from vision.pipelines.boxes import cut_out
+from vision.pipelines.document import PipelineDocument
+from vision.pipelines.stages import (
+    ClassifyStage,
+    DetectStage,
+    EmbedStage,
+    Named,
+    PointedAt,
+    SegmentStage,
+)
+from vision.pipelines.tiling import detect_in_tiles
+
+
+class StageRun(ABC):
+    """One step: images and what is known of them so far, in; what is known then, out."""
+
+    def __init__(self, model: Model, *, stage: str, parameters: dict[str, object]) -> None:
+        self.model = model
+        self.provenance = StageProvenance(
+            stage, model.identity.name, model.identity.weights_sha256, parameters
+        )
+
+    @abstractmethod
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        """One per image, in order."""
+
+
+class DetectRun(StageRun):
+    """Objects of known classes, in the whole picture or tile by tile."""
+
+    def __init__(self, stage: DetectStage, pool: ModelPool) -> None:
+        self._detector = pool.get(stage.model, Detector)
+        self._tiles = stage.tile
+        self._options = DetectOptions(
+            min_score=stage.min_score,
+            labels=None if stage.labels is None else frozenset(stage.labels),
+            max_detections=stage.max_detections,
+        )
+        parameters = asdict(self._options)
+        if stage.labels is not None:
+            parameters["labels"] = sorted(set(stage.labels))
+        if stage.tile is not None:
+            parameters["tile"] = stage.tile.model_dump(mode="json")
+        super().__init__(self._detector, stage="detect", parameters=parameters)
+
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        rows = self._detections(images)
+        return [replace(one, detections=row) for one, row in zip(found, rows, strict=True)]
+
+    def _detections(self, images: Sequence[RgbImage]) -> list[Detections]:
+        if self._tiles is None:
+            return self._detector.detect(images, self._options)
+        return [
+            detect_in_tiles(self._detector, image, self._options, self._tiles) for image in images
+        ]
+
+
+class SegmentBoxesRun(StageRun):
+    """The detector's boxes become masks; boxes, labels and scores stay the detector's."""
+
+    def __init__(self, stage: SegmentStage, pool: ModelPool) -> None:
+        self._segmenter = pool.get(stage.model, PromptSegmenter)
+        super().__init__(self._segmenter, stage="segment", parameters={"prompt": "boxes"})
+
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        return [
+            replace(one, detections=self._cut_out(image, one.detections))
+            for image, one in zip(images, found, strict=True)
+        ]
+
+    def _cut_out(self, image: RgbImage, rows: Detections) -> Detections:
+        if not len(rows):  # nothing to cut out: spare the embedding
+            return rows.with_masks((), predicted_iou=np.zeros(0, np.float32))
+        embedding = self._segmenter.embed(image)
+        masks = self._segmenter.segment(embedding, Prompts.from_boxes(rows.boxes))
+        return rows.with_masks(masks.masks, predicted_iou=masks.predicted_iou)
+
+
+class _EachImageRun(StageRun):
+    """A stage that needs nothing but the picture."""
+
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        return [
+            replace(one, detections=self._detections(image))
+            for image, one in zip(images, found, strict=True)
+        ]
+
+    @abstractmethod
+    def _detections(self, image: RgbImage) -> Detections: ...
+
+
+class SegmentPointedAtRun(_EachImageRun):
+    """What clicks and boxes point at."""
+
+    def __init__(self, stage: SegmentStage, prompt: PointedAt, pool: ModelPool) -> None:
+        self._segmenter = pool.get(stage.model, PromptSegmenter)
+        self._prompts = Prompts(
+            points=np.array(prompt.points, np.float32).reshape(-1, 3),
+            boxes=np.array(prompt.boxes, np.float32).reshape(-1, 4),
+        )
+        parameters: dict[str, object] = {"prompt": prompt.model_dump(mode="json")}
+        super().__init__(self._segmenter, stage="segment", parameters=parameters)
+
+    def _detections(self, image: RgbImage) -> Detections:
+        masks = self._segmenter.segment(self._segmenter.embed(image), self._prompts)
+        return Detections(
+            boxes=masks.boxes,
+            labels=(ANY_OBJECT,) * len(masks.masks),
+            class_ids=np.zeros(len(masks.masks), np.int64),
+            masks=masks.masks,
+            predicted_iou=masks.predicted_iou,
+        )
+
+
+class SegmentEverythingRun(_EachImageRun):
+    """A mask of everything."""
+
+    def __init__(self, stage: SegmentStage, pool: ModelPool) -> None:
+        self._generator = pool.get(stage.model, MaskGenerator)
+        defaults = pool.catalogue[stage.model].everything_defaults
+        self._options = everything_options(defaults, stage.everything_parameters)
+        parameters = {"prompt": "everything"} | asdict(self._options)
+        super().__init__(self._generator, stage="segment", parameters=parameters)
+
+    def _detections(self, image: RgbImage) -> Detections:
+        return self._generator.generate(image, self._options)
+
+
+class SegmentNamedRun(_EachImageRun):
+    """Everything that words name or examples show."""
+
+    def __init__(self, stage: SegmentStage, prompt: Named, pool: ModelPool) -> None:
+        self._segmenter = pool.get(stage.model, ConceptSegmenter)
+        examples = np.array(prompt.examples, np.float32).reshape(-1, 5)
+        self._concepts = Concepts(prompt.text, examples)
+        self._options = ConceptOptions(prompt.min_score, prompt.max_detections)
+        parameters: dict[str, object] = {"prompt": prompt.model_dump(mode="json")}
+        super().__init__(self._segmenter, stage="segment", parameters=parameters)
+
+    def _detections(self, image: RgbImage) -> Detections:
+        return self._segmenter.find(image, self._concepts, self._options)
+
+
+class EmbedRun(StageRun):
+    """A vector for each picture, or for what lies in each box."""
+
+    def __init__(self, stage: EmbedStage, pool: ModelPool) -> None:
+        self._embedder = pool.get(stage.model, Embedder)
+        self._of = stage.of
+        super().__init__(self._embedder, stage="embed", parameters={"of": stage.of})
+
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        if self._of == "image":
+            vectors = self._embedder.embed(images)
+            return [replace(one, embedding=row) for one, row in zip(found, vectors, strict=True)]
+        return [
+            replace(one, detections=self._with_embeddings(image, one.detections))
+            for image, one in zip(images, found, strict=True)
+        ]
+
+    def _with_embeddings(self, image: RgbImage, rows: Detections) -> Detections:
+        crops = [cut_out(image, box) for box in rows.boxes]
+        return rows.with_embeddings(self._embedder.embed(crops))
+
+
+class ClassifyRun(StageRun):
+    """Names for each picture."""
+
+    def __init__(self, stage: ClassifyStage, pool: ModelPool) -> None:
+        self._classifier = pool.get(stage.model, Classifier)
+        self._options = ClassifyOptions(stage.top, stage.min_score)
+        super().__init__(self._classifier, stage="classify", parameters=asdict(self._options))
+
+    def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        said = self._classifier.classify(images, self._options)
+        return [replace(one, classes=row) for one, row in zip(found, said, strict=True)]
+
+
+def opened_stages(document: PipelineDocument, pool: ModelPool) -> tuple[StageRun, ...]:
+    """Those of the document that look at single pictures, in their order, with models loaded.
+
+    Raises WeightsMissing, WeightsMismatch, UnknownModel, MissingDependency, InvalidRequest.
+    """
+    return tuple(_opened(document, pool))
+
+
+def _opened(document: PipelineDocument, pool: ModelPool) -> Iterator[StageRun]:
+    if document.detect is not None:
+        yield DetectRun(document.detect, pool)
+    if document.segment is not None:
+        yield _segment_run(document.segment, pool)
+    if document.embed is not None:
+        yield EmbedRun(document.embed, pool)
+    if document.classify is not None:
+        yield ClassifyRun(document.classify, pool)
+
+
+def _segment_run(stage: SegmentStage, pool: ModelPool) -> StageRun:
+    match stage.prompt:
+        case "boxes":
+            return SegmentBoxesRun(stage, pool)
+        case "everything":
+            return SegmentEverythingRun(stage, pool)
+        case Named() as prompt:
+            return SegmentNamedRun(stage, prompt, pool)
+        case PointedAt() as prompt:
+            return SegmentPointedAtRun(stage, prompt, pool)
