@@ -1,22 +1,16 @@
 """Registering a user's own fine-tuned weights under a name of their own."""
 
 import re
+import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from torch import nn
-
 from vision.errors import FieldError, InvalidRequest, WeightsMismatch
-from vision.models import torchvision_networks
-from vision.models.base import ModelIdentity
 from vision.models.catalogue import Catalogue, listed_specs
 from vision.models.checksums import file_sha256
-from vision.models.demo_networks import build_demo_maskrcnn
 from vision.models.files import copy_durably
-from vision.models.interfaces import interfaces_of
-from vision.models.loading import loader_for
+from vision.models.fitting import fitting_labels
 from vision.models.own_models import (
     NAME_PATTERN,
     OWN_CATALOGUE,
@@ -25,33 +19,43 @@ from vision.models.own_models import (
     read_own_models,
     write_own_models,
 )
-from vision.models.spec import NO_CLASS, ModelSpec, Task
-from vision.models.state import State, read_state
+from vision.models.snapshots import (
+    SnapshotLock,
+    copy_files,
+    data_files,
+    files_hashes,
+    labels_in_config,
+    put_in_place,
+    staging,
+    write_lock,
+)
+from vision.models.spec import NO_CLASS, ModelSpec, SnapshotSpec, files_sha256, listing_sha256
 
-BACKGROUND = "__background__"
 SUFFIXES = (".safetensors", ".pth", ".pt")
 HASH_DIGITS = 8
-"""Of the file's hash in its stored name: replacing a model never changes a file in use."""
+"""Of the content's hash in its stored name: replacing a model never changes a file in use."""
 
 
 def add_model(
     models_dir: Path, name: str, *, like: str, file: Path, labels: Sequence[str] = ()
 ) -> ModelSpec:
-    """Check that the file is whole and fits, copy it, and write it into the user's catalogue.
+    """Check that the weights are whole and fit, copy them, and write them into the user's
+    catalogue: a file, or a folder where the listed model has one.
 
     `labels` are the classes in the order of their ids, with or without the background; empty
-    takes those of `like`. An earlier model of the user's by this name is replaced.
-    Raises InvalidRequest, UnknownModel, WeightsMismatch.
+    takes those of the folder's config.json, else those of `like`. An earlier model of the user's
+    by this name is replaced. Raises InvalidRequest, UnknownModel, WeightsMismatch.
     """
-    listed = Catalogue()[like]
+    listed = Catalogue(models_dir / OWN_CATALOGUE)[like]
     _require_sound_request(name, listed, file, labels)
     own_file = models_dir / OWN_CATALOGUE
     models = dict(read_own_models(own_file, known=frozenset(listed_specs())))
     replaced = models.get(name)
-    models[name] = model = _taken_in(models_dir, name, listed, file, labels)
+    take = _folder_taken_in if file.is_dir() else _file_taken_in
+    models[name] = model = take(models_dir, name, listed, file, tuple(labels))
     write_own_models(own_file, models)
     if replaced is not None and replaced.file != model.file:
-        (models_dir / replaced.file).unlink(missing_ok=True)
+        _remove(models_dir / replaced.file)
     return Catalogue(own_file)[name]
 
 
@@ -67,19 +71,28 @@ def _require_sound_request(name: str, listed: ModelSpec, file: Path, labels: Seq
         raise _wrong("name", f"{name!r}: letters, digits, dot, dash and underscore, 63 at most")
     if name in listed_specs():
         raise _wrong("name", f"{name} is a listed model; choose a name of your own")
-    if not file.is_file() or file.suffix not in SUFFIXES:
-        raise _wrong("file", f"{file} is not a file ending in {', '.join(SUFFIXES)}")
-    if labels and Task.DETECT not in listed.tasks:
+    if listed.like is not None:
+        raise _wrong("like", f"{listed.name} is your own; name the listed model, {listed.like}")
+    _require_right_kind(listed, file)
+    if labels and not listed.names_things:
         raise _wrong("labels", f"{listed.name} names nothing, so its like takes no labels")
     if len(set(labels) - NO_CLASS) != len([label for label in labels if label not in NO_CLASS]):
         raise _wrong("labels", "a label stands there twice")
 
 
-def _taken_in(
-    models_dir: Path, name: str, listed: ModelSpec, file: Path, labels: Sequence[str]
+def _require_right_kind(listed: ModelSpec, file: Path) -> None:
+    if isinstance(listed.weights, SnapshotSpec):
+        if not file.is_dir():
+            raise _wrong("file", f"{file} is not a folder, as the weights of {listed.name} are")
+    elif not file.is_file() or file.suffix not in SUFFIXES:
+        raise _wrong("file", f"{file} is not a file ending in {', '.join(SUFFIXES)}")
+
+
+def _file_taken_in(
+    models_dir: Path, name: str, listed: ModelSpec, file: Path, labels: tuple[str, ...]
 ) -> OwnModel:
     sha256 = file_sha256(file)
-    by_class_id = _fitting_labels(listed, file, tuple(labels) or listed.labels)
+    by_class_id = fitting_labels(listed, file, labels or listed.labels)
     stored = f"{OWN_FOLDER}/{name}-{sha256[:HASH_DIGITS]}{file.suffix}"
     (models_dir / OWN_FOLDER).mkdir(parents=True, exist_ok=True)
     copy_durably(file, models_dir / stored, check=partial(_require_unchanged, sha256=sha256))
@@ -92,38 +105,41 @@ def _taken_in(
     )
 
 
-def _fitting_labels(listed: ModelSpec, file: Path, labels: tuple[str, ...]) -> tuple[str, ...]:
-    """By class id. Raises WeightsMismatch unless the file fits the network with these labels."""
-    state = read_state(file)
-    if Task.DETECT in listed.tasks:
-        labels = _by_class_id(listed, state, labels)
-    spec = replace(listed, labels=labels, like=listed.name)
-    for loader in {loader_for(spec, interface) for interface in interfaces_of(spec)}:
-        loader(spec, file, ModelIdentity(spec.name, "", "cpu", "float32"))
-    return labels
-
-
-def _by_class_id(listed: ModelSpec, state: State, labels: tuple[str, ...]) -> tuple[str, ...]:
-    num_classes = len(labels) + 1
-    network = _network(listed, num_classes)
-    found = torchvision_networks.classes_in(state, network, num_classes=num_classes)
-    names_background = labels[0] in NO_CLASS
-    may_lack_background = listed.builder in torchvision_networks.DENSE_BUILDERS
-    if found == len(labels) and (names_background or may_lack_background):
-        return labels
-    if found == num_classes and not names_background:
-        return (BACKGROUND, *labels)
-    raise WeightsMismatch(
-        f"the file tells {found or 'no'} classes apart, background included; {len(labels)} "
-        f"labels for {listed.name} need {len(labels) if names_background else num_classes}"
+def _folder_taken_in(
+    models_dir: Path, name: str, listed: ModelSpec, folder: Path, labels: tuple[str, ...]
+) -> OwnModel:
+    """What is checked is the copy: the folder may change meanwhile."""
+    names = data_files(folder)
+    with staging(models_dir / OWN_FOLDER / name) as stage:
+        copy_files(folder, stage, names)
+        hashes = files_hashes(stage, names)
+        by_class_id = fitting_labels(listed, stage, labels or _labels_of(stage, listed))
+        # Of all files: the same tensors with another configuration are another folder.
+        stored = f"{OWN_FOLDER}/{name}-{listing_sha256(hashes)[:HASH_DIGITS]}"
+        size_bytes = sum((stage / file).stat().st_size for file in names)
+        write_lock(stage, SnapshotLock(hashes))
+        put_in_place(stage, models_dir / stored)
+    return OwnModel(
+        like=listed.name,
+        file=stored,
+        sha256=files_sha256(hashes),
+        size_bytes=size_bytes,
+        files=hashes,
+        labels=by_class_id,
     )
 
 
-def _network(listed: ModelSpec, num_classes: int) -> nn.Module:
-    if listed.family == "demo":
-        demo: nn.Module = build_demo_maskrcnn(num_classes)
-        return demo
-    return torchvision_networks.build(listed.builder, num_classes=num_classes)
+def _labels_of(folder: Path, listed: ModelSpec) -> tuple[str, ...]:
+    if not listed.names_things:
+        return ()
+    return labels_in_config(folder) or listed.labels
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def _require_unchanged(copy: Path, *, sha256: str) -> None:

@@ -19,12 +19,13 @@ def copy_durably(source: Path, target: Path, *, check: Callable[[Path], object])
 
 def move_durably(source: Path, target: Path) -> None:
     """Rename within a folder; on disk when this returns."""
-    _sync(source)
+    sync(source)
     source.replace(target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Make sure that a file, or what a folder lists, is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,6 +15,8 @@ OWN_FOLDER = "own"
 """Under the models folder, so that no name of the user's meets a listed file."""
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
 
+Sha256: TypeAlias = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
 
 class OwnModel(BaseModel):
     """A user's weights for a listed network."""
@@ -23,9 +25,11 @@ class OwnModel(BaseModel):
 
     like: str
     file: Annotated[str, Field(pattern=r"^own/[A-Za-z0-9][A-Za-z0-9_.-]{0,80}$")]
-    """Inside the models folder."""
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Inside the models folder: a file, or a folder with `files`."""
+    sha256: Sha256
     size_bytes: int
+    files: dict[Annotated[str, Field(pattern=NAME_PATTERN)], Sha256] | None = None
+    """Of a folder: name to SHA-256."""
     labels: tuple[str, ...] = ()
     """By class id, with the background where the network has one."""
 
@@ -61,8 +65,12 @@ def read_own_models(file: Path, *, known: frozenset[str]) -> Mapping[str, OwnMod
 
 def write_own_models(file: Path, models: Mapping[str, OwnModel]) -> None:
     """Replace the file in one step."""
-    document = {"models": {name: model.model_dump(mode="json") for name, model in models.items()}}
+    document = {"models": {name: _document(model) for name, model in models.items()}}
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_suffix(f".{os.getpid()}.new")
     fresh.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     fresh.replace(file)
+
+
+def _document(model: OwnModel) -> dict[str, object]:
+    return model.model_dump(mode="json", exclude_none=True)

@@ -1,11 +1,15 @@
 """What is known about a model before it is loaded: one frozen value per catalogue entry."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import ClassVar
 
 NO_CLASS = frozenset({"__background__", "background", "no person", "N/A"})
 """Names in a label list that stand for no class: never reported."""
+TENSORS_SUFFIX = ".safetensors"
+"""The only form of weights that is taken in a folder: it holds no code."""
 
 
 class Task(StrEnum):
@@ -63,6 +67,46 @@ class WeightsSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotSpec:
+    """A folder of weights: what a model hub or `save_pretrained` puts side by side."""
+
+    file: str
+    """Name of the folder inside the models folder."""
+    files: Mapping[str, str | None]
+    """Name inside the folder, to SHA-256; None where the first pull writes it down."""
+    optional_files: tuple[str, ...] = ()
+    """Taken as well where the publisher has them."""
+    hub: str | None = None
+    """OWNER/NAME on the hub. None: not to be downloaded."""
+    revision: str | None = None
+    """Commit on the hub, 40 hexadecimal digits; None: that of the first pull is written down."""
+    size_bytes: int | None = None
+    """Of all files, about; None where unknown."""
+    url: ClassVar[None] = None
+    shipped: ClassVar[bool] = False
+
+    @property
+    def sha256(self) -> str | None:
+        """As a model's identity has it; None where not every hash is known before a pull."""
+        known = {name: digest for name, digest in self.files.items() if digest is not None}
+        return files_sha256(known) if len(known) == len(self.files) else None
+
+
+def files_sha256(files: Mapping[str, str]) -> str:
+    """One hash for a folder, from those of its files: that of the weights file where there is one,
+    so that it can be compared with what its publisher says; else that of the whole listing.
+    """
+    tensors = [digest for name, digest in files.items() if name.endswith(TENSORS_SUFFIX)]
+    return tensors[0] if len(tensors) == 1 else listing_sha256(files)
+
+
+def listing_sha256(files: Mapping[str, str]) -> str:
+    """Of the sorted lines that `sha256sum` would write."""
+    lines = sorted(f"{digest}  {name}\n" for name, digest in files.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """One model of the catalogue."""
 
@@ -72,10 +116,10 @@ class ModelSpec:
     builder: str
     """Which of the family's networks it is."""
     tasks: frozenset[Task]
-    weights: WeightsSpec
+    weights: WeightsSpec | SnapshotSpec
     license: str
     labels: tuple[str, ...]
-    """Name by class id; empty for models that name nothing."""
+    """Name by class id; empty for models that name nothing, or aren't here (next field)."""
     input: str
     """What the network is shown, in words."""
     intended_use: str
@@ -89,8 +133,15 @@ class ModelSpec:
     """Packages that its family imports beside those that every worker has."""
     extra: str = "models"
     """Which extra of this package installs them."""
+    labels_from_config: bool = False
+    """The labels are in the weights' own config.json: known as soon as that is here."""
     like: str | None = None
     """For a user's own weights: the listed model whose network they fit."""
+
+    @property
+    def names_things(self) -> bool:
+        """Whether its answers have labels of its own."""
+        return not self.tasks.isdisjoint((Task.DETECT, Task.CLASSIFY, Task.ACTIONS))
 
     @property
     def reportable_labels(self) -> tuple[str, ...]:

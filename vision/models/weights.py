@@ -5,6 +5,7 @@ No torch: the API asks the same store. Nothing is ever fetched unless `pull` is 
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from vision.errors import InvalidRequest, OperatorError, WeightsMismatch, WeightsMissing
@@ -12,7 +13,8 @@ from vision.models.catalogue import SHIPPED
 from vision.models.checksums import file_sha256
 from vision.models.download import OnProgress, download, exclusive
 from vision.models.files import copy_durably, move_durably
-from vision.models.spec import ModelSpec
+from vision.models.snapshots import files_hashes, read_lock, require_hashes, require_nothing_else
+from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec, files_sha256
 
 HASHES_FILE = ".hashes.json"
 """Hashes already computed, by size and time of change: a listing must not read gigabytes."""
@@ -26,30 +28,38 @@ class WeightsStore:
         self._hashes: dict[str, list[object]] = {}
 
     def path(self, spec: ModelSpec) -> Path:
-        """Where the file is. Raises WeightsMissing naming the command that fetches it."""
+        """Where the file or folder is. Raises WeightsMissing naming the command to fetch it."""
         place = self._place(spec)
-        if not place.is_file():
+        if not self.is_present(spec):
             raise WeightsMissing(f"{spec.name} has no weights at {place}; {_remedy(spec)}")
         return place
 
     def is_present(self, spec: ModelSpec) -> bool:
-        return self._place(spec).is_file()
+        place = self._place(spec)
+        if isinstance(spec.weights, SnapshotSpec):
+            return all((place / name).is_file() for name in spec.weights.files)
+        return place.is_file()
 
     def sha256(self, spec: ModelSpec) -> str:
-        """Of the file as it is now, remembered while its size and time stay the same."""
+        """Of the weights as they are now, remembered while size and time stay the same."""
         path = self.path(spec)
-        facts = path.stat()
-        key, version = str(path), [facts.st_size, facts.st_mtime_ns]
-        self._hashes = self._hashes or self._remembered()
-        if self._hashes.get(key, [])[:2] != version:
-            self._hashes[key] = [*version, file_sha256(path)]
-            self._remember()
-        return str(self._hashes[key][2])
+        if not isinstance(spec.weights, SnapshotSpec):
+            return self._file_sha256(path)
+        names = self._recorded(spec, spec.weights)
+        return files_sha256({name: self._file_sha256(path / name) for name in names})
 
     def verified(self, spec: ModelSpec) -> tuple[Path, str]:
-        """The file and its SHA-256, computed now. Raises WeightsMissing, WeightsMismatch."""
+        """The file or folder and its SHA-256, computed now. Raises WeightsMissing,
+        WeightsMismatch.
+        """
         path = self.path(spec)
-        return path, require_right_hash(spec, path)
+        if not isinstance(spec.weights, SnapshotSpec):
+            return path, require_right_hash(spec, path)
+        recorded = self._recorded(spec, spec.weights)
+        require_nothing_else(path, recorded)
+        found = files_hashes(path, recorded)
+        require_hashes(spec.name, found, recorded)
+        return path, files_sha256(found)
 
     def pull(self, spec: ModelSpec, on_progress: OnProgress | None = None) -> Path:
         """Download, resuming an earlier attempt; verified before it gets its name.
@@ -57,7 +67,7 @@ class WeightsStore:
         Returns at once when the right file is already here. Raises WeightsMismatch,
         TemporaryError when the connection fails, OperatorError when there is no such file.
         """
-        if spec.weights.url is None:
+        if not isinstance(spec.weights, WeightsSpec) or spec.weights.url is None:
             raise InvalidRequest(f"{spec.name} isn't downloaded: {_remedy(spec)}")
         place = self._place(spec)
         if place.is_file() and spec.weights.is_satisfied_by(file_sha256(place)):
@@ -81,6 +91,35 @@ class WeightsStore:
         self._make_folder(place.parent)
         copy_durably(file, place, check=lambda copy: require_right_hash(spec, copy))
         return place
+
+    def _recorded(self, spec: ModelSpec, weights: SnapshotSpec) -> Mapping[str, str]:
+        """SHA-256 by name, of every file that belongs to the folder: as the catalogue says, or as
+        the lock does for what the catalogue leaves open.
+        """
+        lock = read_lock(self._place(spec))
+        pinned = {name: digest for name, digest in weights.files.items() if digest is not None}
+        recorded = ({} if lock is None else dict(lock.files)) | pinned
+        lacking = sorted(set(weights.files) - set(recorded))
+        if not lacking:
+            return self._all_there(spec, recorded)
+        raise WeightsMismatch(
+            f"nothing says which {lacking[0]} belongs to {spec.name}; {_remedy(spec)}"
+        )
+
+    def _all_there(self, spec: ModelSpec, recorded: Mapping[str, str]) -> Mapping[str, str]:
+        lost = [name for name in recorded if not (self._place(spec) / name).is_file()]
+        if lost:
+            raise WeightsMismatch(f"{spec.name} has lost {lost[0]}; {_remedy(spec)}")
+        return recorded
+
+    def _file_sha256(self, path: Path) -> str:
+        facts = path.stat()
+        key, version = str(path), [facts.st_size, facts.st_mtime_ns]
+        self._hashes = self._hashes or self._remembered()
+        if self._hashes.get(key, [])[:2] != version:
+            self._hashes[key] = [*version, file_sha256(path)]
+            self._remember()
+        return str(self._hashes[key][2])
 
     def _place(self, spec: ModelSpec) -> Path:
         return (SHIPPED if spec.weights.shipped else self.models_dir) / spec.weights.file
@@ -118,6 +157,7 @@ class WeightsStore:
 def require_right_hash(spec: ModelSpec, file: Path) -> str:
     """The file's SHA-256. Raises WeightsMismatch when it isn't the catalogue's."""
     found = file_sha256(file)
+    assert isinstance(spec.weights, WeightsSpec)
     if not spec.weights.is_satisfied_by(found):
         wanted = spec.weights.sha256 or f"{spec.weights.sha256_prefix or 'nothing'}…"
         raise WeightsMismatch(

@@ -44,6 +44,8 @@ def _errors(document: PipelineDocument, catalogue: Catalogue) -> Iterator[FieldE
 
 
 def _label_errors(stage: DetectStage, spec: ModelSpec) -> Iterator[FieldError]:
+    if spec.labels_from_config and not spec.labels:
+        return  # known when its weights are here; without them it can't run anyway
     unknown = sorted(set(stage.labels or ()) - set(spec.reportable_labels))
     if unknown:
         names = ", ".join(map(repr, unknown))
