@@ -9,6 +9,15 @@ from numpy.typing import NDArray
 from vision.domain.detections import Detections
 
 
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """One row of `Classes`."""
+
+    label: str
+    class_id: int
+    score: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Classes:
     """What a classifier says of a picture or a clip, highest score first; possibly nothing."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vision.domain.detections import Detections
-from vision.domain.findings import ClipClasses, Findings
+from vision.domain.findings import ClassScore, ClipClasses, Findings
 from vision.domain.media import MediaFacts
 from vision.domain.provenance import Provenance
 from vision.domain.states import ItemState, JobState, UnitKind
@@ -151,6 +151,11 @@ class Item:
     `video.frames_done` at the end means that the item is partial."""
     track_parameters: Mapping[str, object] | None = None
     """Of the tracks that it has: algorithm and parameters."""
+    embeddings: int = 0
+    """How many are stored, of it, its frames and its detections."""
+    classes: tuple[ClassScore, ...] | None = None
+    """The best few of what a classifier said of it, or of a video anywhere in it; None when none
+    was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,8 +248,10 @@ class ChunkResult:
     damage: str | None = None
     clips: tuple[ClipClasses, ...] = ()
     """What was said of stretches of the chunk, in order of time."""
+    state: bytes | None = None
+    """Of a followed video: what its next chunk begins with, until that is durable."""
     state_blob_key: str | None = None
-    """Already durable: where the next chunk of a followed video goes on from."""
+    """Of the same, once it is durable: before the result is committed."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -180,6 +180,8 @@ class StoredDetection:
     pts_seconds: float | None = None
     track_id: int | None = None
     provenance_digest: str | None = None
+    embedding: NDArray[np.float32] | None = None
+    """(d,) of length 1; None also when it wasn't asked for."""
 
     @property
     def stored_at(self) -> float:
@@ -198,6 +200,7 @@ class StoredDetection:
             keypoints=self.keypoints,
             predicted_iou=self.predicted_iou,
             stability_score=self.stability_score,
+            embedding=self.embedding,
         )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import REAL, ColumnElement, cast, literal, select
 
 from vision.domain.stored import TIME_SHIFT, DetectionFilter
 from vision.domain.track import TRACKS_PER_ITEM
+from vision.storage.chunk_filters import in_chunks, names_a_place
 from vision.storage.database import Database
 from vision.storage.tables import detections, items, job_tags
 from vision.storage.video_tables import chunk_frames
@@ -25,7 +26,7 @@ def conditions(database: Database, chosen: DetectionFilter) -> list[ColumnElemen
     if is_in_chunks(chosen):
         found += _of_chunks(database, chosen)
     if chosen.min_score is not None:
-        found.append(detections.c.score >= _float32(database, chosen.min_score))
+        found.append(detections.c.score >= as_float32(database, chosen.min_score))
     if chosen.asset_id is not None:
         found += _of_asset(chosen.asset_id)
     if chosen.tag is not None:
@@ -53,26 +54,13 @@ def is_in_chunks(chosen: DetectionFilter) -> bool:
     """Whether rows are found by the chunks of videos in which they may be, joined to them."""
     if chosen.job_id is None or chosen.track_id is not None:
         return False
-    places = (chosen.frame_index, chosen.from_seconds, chosen.to_seconds)
-    return any(place is not None for place in places)
+    return names_a_place(chosen)
 
 
 def _of_chunks(database: Database, chosen: DetectionFilter) -> Iterator[ColumnElement[bool]]:
-    """Chunks are few, and each leads to its rows by the primary key, in the job's order."""
-    yield chunk_frames.c.job_id == chosen.job_id
-    for name in ("item", "chunk"):
-        place = chunk_frames.c[name]
-        # No index leads from rows to a sum: SQLite would look for the chunk of every row.
-        yield detections.c[name] == (place if database.is_postgresql else place + 0)
+    yield from in_chunks(database, detections, chosen)
     if chosen.asset_id is not None:
         yield chunk_frames.c.item == items.c.item
-    if chosen.frame_index is not None:
-        yield chunk_frames.c.first_frame <= chosen.frame_index
-        yield chunk_frames.c.last_frame >= chosen.frame_index
-    if chosen.from_seconds is not None:
-        yield chunk_frames.c.last_seconds >= chosen.from_seconds
-    if chosen.to_seconds is not None:
-        yield chunk_frames.c.first_seconds < chosen.to_seconds
 
 
 def _of_track(track_id: int) -> Iterator[ColumnElement[bool]]:
@@ -82,7 +70,7 @@ def _of_track(track_id: int) -> Iterator[ColumnElement[bool]]:
     yield detections.c.pts_seconds.is_not(None)
 
 
-def _float32(database: Database, score: float) -> ColumnElement[Any]:
+def as_float32(database: Database, score: float) -> ColumnElement[Any]:
     """PostgreSQL keeps float32: a stored 0.9 is less than the double 0.9, so compare as float32."""
     return cast(literal(score), REAL) if database.is_postgresql else literal(score)
 

@@ -13,6 +13,7 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize
 from vision.domain.mask import RleMask
 from vision.domain.stored import TIME_SHIFT, StoredDetection
+from vision.domain.track import TRACKS_PER_ITEM
 from vision.domain.video import FrameFindings
 from vision.storage.bulk import Columns, Same, insert_columns
 from vision.storage.columns import AnyRow
@@ -30,10 +31,11 @@ def insert_detections(
     found: Mapping[int, Detections],
     *,
     same: Mapping[str, object],
-) -> None:
+) -> list[int]:
     """Of one unit, by item index; `same` has job_id, chunk, tenant and provenance_id.
 
-    Raises ValueError for boxes or scores that are not finite.
+    Returns their ids in the order of the rows. Raises ValueError for boxes or scores that are not
+    finite.
     """
     parts = list(found.values())
     sizes = [len(one) for one in parts]
@@ -41,7 +43,7 @@ def insert_detections(
         "item": _repeated(found, sizes),
         "ord": list(chain.from_iterable(range(n) for n in sizes)),
     }
-    _insert(database, connection, parts, places=places, same=same)
+    return _insert(database, connection, parts, places=places, same=same)
 
 
 def insert_frames(
@@ -50,16 +52,19 @@ def insert_frames(
     frames: Sequence[FrameFindings],
     *,
     same: Mapping[str, object],
-) -> None:
-    """Of one chunk of a video, numbered through it; `same` has the item too. Raises as above."""
+) -> list[int]:
+    """Of one chunk of a video, numbered through it; `same` has the item too. Returns and raises as
+    above, also for objects whose number is none of a track's.
+    """
     parts = [one.detections for one in frames]
     sizes = [len(one) for one in parts]
     places: Columns = {
         "ord": range(sum(sizes)),
         "frame_index": _repeated([one.frame_index for one in frames], sizes),
         "pts_seconds": _repeated([one.pts_seconds for one in frames], sizes),
+        **_values("track_id", sizes, [_track_ids(one, same["item"]) for one in parts]),
     }
-    _insert(database, connection, parts, places=places, same=same)
+    return _insert(database, connection, parts, places=places, same=same)
 
 
 def _repeated(values: Iterable[T], sizes: Sequence[int]) -> list[T]:
@@ -75,13 +80,15 @@ def _insert(
     *,
     places: Columns,
     same: Mapping[str, object],
-) -> None:
+) -> list[int]:
     count = sum(len(one) for one in parts)
-    if count:
-        ids = _new_ids(database, connection, str(same["tenant"]), count)
-        constant = {name: Same(value) for name, value in same.items()}
-        columns = {**constant, "id": ids, **places, **_columns(parts)}
-        insert_columns(connection, detections, columns)
+    if not count:
+        return []
+    ids = _new_ids(database, connection, str(same["tenant"]), count)
+    constant = {name: Same(value) for name, value in same.items()}
+    columns = {**constant, "id": ids, **places, **_columns(parts)}
+    insert_columns(connection, detections, columns)
+    return ids
 
 
 def _columns(parts: Sequence[Detections]) -> Columns:
@@ -100,7 +107,12 @@ def _columns(parts: Sequence[Detections]) -> Columns:
 
 
 def stored_detection(
-    row: AnyRow, item: AnyRow, *, size: ImageSize, digests: Mapping[int, str]
+    row: AnyRow,
+    item: AnyRow,
+    *,
+    size: ImageSize,
+    digests: Mapping[int, str],
+    embedding: NDArray[np.float32] | None = None,
 ) -> StoredDetection:
     """From a row of detections, its row of items, and digests by provenance."""
     counts, points = row.mask, row.keypoints
@@ -122,6 +134,7 @@ def stored_detection(
         pts_seconds=row.pts_seconds,
         track_id=row.track_id,
         provenance_digest=digests.get(row.provenance_id),
+        embedding=embedding,
     )
 
 
@@ -199,6 +212,17 @@ def _keypoints(one: Detections) -> Sequence[bytes] | None:
     if one.keypoints is None:
         return None
     return [points.astype(KEYPOINT_TYPE).tobytes() for points in one.keypoints]
+
+
+def _track_ids(one: Detections, item: object) -> Sequence[int] | None:
+    """Objects that a model followed are the item's tracks."""
+    if one.object_ids is None:
+        return None
+    numbers: list[int] = one.object_ids.tolist()
+    if any(not 0 < number < TRACKS_PER_ITEM for number in numbers):
+        raise ValueError(f"objects of a video have numbers from 1 to {TRACKS_PER_ITEM - 1}")
+    assert isinstance(item, int)
+    return [item * TRACKS_PER_ITEM + number for number in numbers]
 
 
 def _points(packed: bytes) -> NDArray[np.float32]:

@@ -1,6 +1,5 @@
 """Stored detections: pages, streams, counts."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
@@ -15,10 +14,11 @@ from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_filters import conditions, is_in_chunks
 from vision.storage.detection_rows import stored_detection
-from vision.storage.keys import KEYS_PER_QUERY, one_of
+from vision.storage.embedding_rows import IDS_PER_QUERY, vectors_of
 from vision.storage.pages import Page, decode_cursor, encode_cursor
+from vision.storage.row_context import digests_of, items_of
 from vision.storage.rows import size_from_json
-from vision.storage.tables import detections, items, job_counts, jobs, provenances
+from vision.storage.tables import detections, items, job_counts, jobs
 from vision.storage.video_tables import chunk_frames
 
 STREAM_BATCH = 2000
@@ -42,6 +42,7 @@ class DetectionStore:
         cursor: str | None = None,
         include_masks: bool = False,
         include_keypoints: bool = False,
+        include_embeddings: bool = False,
     ) -> Page[StoredDetection]:
         """In the filter's order. Raises InvalidRequest for a bad cursor.
 
@@ -52,7 +53,7 @@ class DetectionStore:
         with self._database.read() as connection:
             rows = connection.execute(query.limit(limit + 1)).all()
             shown = rows[:limit]
-            found = _with_items(connection, shown)
+            found = _with_items(connection, shown, embeddings=include_embeddings)
         following = _cursor(shown[-1], chosen) if len(rows) > limit else None
         return Page(tuple(found), following)
 
@@ -62,6 +63,7 @@ class DetectionStore:
         *,
         include_masks: bool = True,
         include_keypoints: bool = True,
+        include_embeddings: bool = False,
     ) -> Iterator[StoredDetection]:
         """All of them in the filter's order, read in batches; no transaction stays open between."""
         cursor: str | None = None
@@ -72,6 +74,7 @@ class DetectionStore:
                 cursor=cursor,
                 include_masks=include_masks,
                 include_keypoints=include_keypoints,
+                include_embeddings=include_embeddings,
             )
             yield from page.items
             if page.next is None:
@@ -139,6 +142,18 @@ class DetectionStore:
             return tuple(_with_items(connection, rows))
 
 
+def detections_by_id(
+    connection: Connection, tenant: str, ids: Sequence[int]
+) -> dict[int, StoredDetection]:
+    """Those that there are, without masks and keypoints."""
+    columns = _columns(masks=False, keypoints=False).where(detections.c.tenant == tenant)
+    rows: list[AnyRow] = []
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        some = detections.c.id.in_(ids[start : start + IDS_PER_QUERY])
+        rows += connection.execute(columns.where(some)).all()
+    return {one.id: one for one in _with_items(connection, rows)}
+
+
 def _columns(*, masks: bool, keypoints: bool) -> Select[Any]:
     """Masks and keypoints are most of the bytes: only when wanted."""
     left_out = {name for name, wanted in (("mask", masks), ("keypoints", keypoints)) if not wanted}
@@ -199,37 +214,18 @@ def _cursor(row: AnyRow, chosen: DetectionFilter) -> str:
     return encode_cursor(NEWEST_CURSOR, row.id)
 
 
-def _with_items(connection: Connection, rows: Sequence[AnyRow]) -> Iterator[StoredDetection]:
-    """A second query by key rather than a join, which the planner could turn into a scan.
-
-    Rows without an item belong to a job that is being erased.
-    """
-    found = _items(connection, rows)
+def _with_items(
+    connection: Connection, rows: Sequence[AnyRow], *, embeddings: bool = False
+) -> Iterator[StoredDetection]:
+    """Rows without an item belong to a job that is being erased."""
+    found = items_of(connection, rows)
     sizes = {key: size_from_json(item.facts) for key, item in found.items()}
-    used = {row.provenance_id for row in rows if row.provenance_id is not None}
-    known = select(provenances.c.id, provenances.c.digest).where(provenances.c.id.in_(used))
-    digests = {row.id: row.digest for row in connection.execute(known)} if used else {}
+    digests = digests_of(connection, rows)
+    vectors = vectors_of(connection, rows) if embeddings else {}
     return (
-        stored_detection(row, found[key], size=sizes[key], digests=digests)
+        stored_detection(
+            row, found[key], size=sizes[key], digests=digests, embedding=vectors.get(row.id)
+        )
         for row in rows
         if (key := (row.job_id, row.item)) in found
     )
-
-
-def _items(connection: Connection, rows: Sequence[AnyRow]) -> dict[tuple[UUID, int], AnyRow]:
-    """The items that the rows belong to, by job and item."""
-    wanted: dict[UUID, set[int]] = defaultdict(set)
-    for row in rows:
-        wanted[row.job_id].add(row.item)
-    query = select(items.c.job_id, items.c.item, items.c.asset_id, items.c.facts)
-    by_job = list(wanted.items())
-    found: dict[tuple[UUID, int], AnyRow] = {}
-    for start in range(0, len(by_job), KEYS_PER_QUERY):
-        chosen = query.where(one_of(by_job[start : start + KEYS_PER_QUERY], _is_in_job))
-        found.update({(row.job_id, row.item): row for row in connection.execute(chosen)})
-    return found
-
-
-def _is_in_job(wanted: tuple[UUID, set[int]]) -> ColumnElement[bool]:
-    job_id, indexes = wanted
-    return (items.c.job_id == job_id) & items.c.item.in_(indexes)

@@ -18,6 +18,7 @@ from vision.storage.endings import (
     finish_if_complete,
     lock_job,
 )
+from vision.storage.finding_tables import classifications, embeddings
 from vision.storage.tables import (
     assets,
     detections,
@@ -34,8 +35,11 @@ from vision.storage.video_endings import NO_SHARE, SHARES
 from vision.storage.video_tables import chunk_frames, derived_blobs, tracks
 
 ASSETS_ERASED = ItemFailure("assets_erased", "all of its assets were erased")
+MANY_ROWS = (detections, classifications, embeddings)
 ROWS_PER_DELETE = 50_000
 """So many detections go in one transaction: a second or so."""
+VECTORS_PER_DELETE = 10_000
+"""Rows of some kB each."""
 SUMS = ("frames_total", "frames_done", "seconds_total", "seconds_done")
 
 
@@ -74,8 +78,9 @@ def hide_job(database: Database, connection: Connection, job_id: UUID) -> None:
 
 def remove_job(database: Database, job_id: UUID) -> None:
     """The rest of a hidden job, in short transactions; safe to repeat and to interrupt."""
-    while _remove_some(database, job_id):
-        pass
+    for table in MANY_ROWS:
+        while _remove_some(database, table, job_id):
+            pass
     for table in (chunk_frames, tracks):
         with database.begin() as connection:
             connection.execute(delete(table).where(table.c.job_id == job_id))
@@ -83,23 +88,25 @@ def remove_job(database: Database, job_id: UUID) -> None:
         connection.execute(delete(jobs).where(jobs.c.id == job_id))
 
 
-def _remove_some(database: Database, job_id: UUID) -> bool:
-    """Whether detections may be left."""
-    mine = detections.c.job_id == job_id
-    key = (detections.c.item, detections.c.chunk, detections.c.ord)
+def _remove_some(database: Database, table: Table, job_id: UUID) -> bool:
+    """Whether rows may be left."""
+    mine = table.c.job_id == job_id
+    key = (table.c.item, table.c.chunk, table.c.ord)
+    count = VECTORS_PER_DELETE if table is embeddings else ROWS_PER_DELETE
     with database.begin() as connection:
         after = connection.execute(
-            select(*key).where(mine).order_by(*key).offset(ROWS_PER_DELETE).limit(1)
+            select(*key).where(mine).order_by(*key).offset(count).limit(1)
         ).one_or_none()
         some = mine if after is None else mine & (tuple_(*key) < tuple_(*after))
-        connection.execute(delete(detections).where(some))
+        connection.execute(delete(table).where(some))
     return after is not None
 
 
 def _erase_item(database: Database, connection: Connection, item: AnyRow) -> tuple[str, ...]:
     """The keys of blobs that were made from it."""
     doomed = doom_derived(database, connection, of_item(item.job_id, item.item))
-    connection.execute(delete(detections).where(_of_item(detections, item)))
+    for table in MANY_ROWS:
+        connection.execute(delete(table).where(_of_item(table, item)))
     if item.frames_total is not None:
         low, high = tracks_of(item.item)
         numbered = tracks.c.track_id.between(low, high)

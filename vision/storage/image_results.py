@@ -1,7 +1,8 @@
 """What came of a shard of images, to rows."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 from uuid import UUID
@@ -12,9 +13,11 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize
 from vision.domain.job import ItemResult, UnitResult
 from vision.domain.states import ItemState
+from vision.storage.classification_rows import NamedPart, best_names, insert_classifications
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_rows import insert_detections
+from vision.storage.embedding_rows import StoredPicture, embedding_count, insert_embeddings
 from vision.storage.label_counts import add_counts
 from vision.storage.provenance_rows import provenance_row
 from vision.storage.rows import facts_to_json, size_from_json
@@ -40,7 +43,10 @@ def store_images(
         "tenant": job.tenant,
         "provenance_id": provenance_id,
     }
-    insert_detections(database, connection, found, same=same)
+    ids = insert_detections(database, connection, found, same=same)
+    pictures = _pictures(kept, ids)
+    insert_embeddings(connection, pictures, provenance=result.provenance, same=same)
+    insert_classifications(connection, [part for one in kept for part in _named(one)], same=same)
     counted = [(one.label_counts(), NOTHING) for one in found.values()]
     add_counts(database, connection, job.id, counted)
     ended = {
@@ -68,6 +74,25 @@ def require_masks_of_size(found: Detections, size: ImageSize) -> None:
             raise ValueError(f"a mask of {mask.size} in a picture of {size}")
 
 
+def _pictures(kept: Sequence[ItemResult], ids: Sequence[int]) -> list[StoredPicture]:
+    """Each with the ids of its own detections."""
+    following = iter(ids)
+    return [
+        StoredPicture(
+            one.index, one.findings, list(islice(following, len(one.findings.detections)))
+        )
+        for one in kept
+        if one.findings is not None
+    ]
+
+
+def _named(one: ItemResult) -> list[NamedPart]:
+    """One, or none when nobody was asked for names."""
+    if one.findings is None or one.findings.classes is None:
+        return []
+    return [NamedPart(one.index, one.findings.classes)]
+
+
 def _update_items(
     connection: Connection, job_id: UUID, results: list[ItemResult], provenance_id: int | None
 ) -> None:
@@ -82,14 +107,18 @@ def _update_items(
 
 def _item_values(one: ItemResult, provenance_id: int | None) -> dict[str, Any]:
     facts = {} if one.facts is None else {"facts": facts_to_json(one.facts)}
-    if one.detections is None:
+    if one.findings is None:
         assert one.failure is not None
         failure = {"error_code": one.failure.code, "error_detail": one.failure.detail}
         return {"state": ItemState.FAILED.value, **failure, **facts}
+    names = best_names(_named(one))
     return {
         "state": ItemState.DONE.value,
-        "detections": len(one.detections),
-        "counts": one.detections.label_counts(),
+        "detections": len(one.findings.detections),
+        "counts": one.findings.detections.label_counts(),
+        "embeddings": embedding_count(one.findings),
+        # Not None: that would become JSON's null, which isn't NULL.
+        **({} if names is None else {"classes": names}),
         "provenance_id": provenance_id,
         **facts,
     }

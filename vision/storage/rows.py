@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vision.domain.findings import ClassScore
 from vision.domain.image import ImageSize
 from vision.domain.job import Asset, Item, ItemFailure, Job, VideoProgress
 from vision.domain.media import MediaFacts, MediaKind
@@ -108,7 +109,13 @@ def item_from(row: AnyRow, video: VideoProgress | None) -> Item:
         video=video,
         frames_declared=row.frames_declared,
         track_parameters=row.track_parameters,
+        embeddings=row.embeddings,
+        classes=None if row.classes is None else _classes_from(row.classes),
     )
+
+
+def _classes_from(names: Sequence[Mapping[str, Any]]) -> tuple[ClassScore, ...]:
+    return tuple(ClassScore(one["label"], one["class_id"], one["score"]) for one in names)
 
 
 def failure_from(row: AnyRow) -> ItemFailure | None:

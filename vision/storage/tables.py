@@ -165,6 +165,10 @@ items = Table(
     Column("warnings", Json),
     # Of the tracks that it has.
     Column("track_parameters", Json),
+    # How many are stored, of it and of its detections.
+    Column("embeddings", Integer, nullable=False, server_default="0"),
+    # The best of what a classifier said of it; NULL when none was asked.
+    Column("classes", Json),
     UniqueConstraint("job_id", "asset_id"),
     CheckConstraint(f"state in ({', '.join(repr(s.value) for s in ItemState)})", name="state"),
     Index(None, "asset_id"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, func, select, update
@@ -10,9 +11,16 @@ from vision.domain.job import TRACK_CHUNK, ChunkResult, ProbeResult
 from vision.domain.states import UnitKind, UnitState
 from vision.domain.video import Chunk, FrameFindings
 from vision.storage.bulk import Columns, Same, insert_columns
+from vision.storage.classification_rows import (
+    NamedPart,
+    best_names,
+    insert_classifications,
+    named_parts,
+)
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.detection_rows import insert_frames
+from vision.storage.embedding_rows import StoredPicture, embedding_count, insert_embeddings
 from vision.storage.frame_columns import FrameColumns
 from vision.storage.image_results import require_masks_of_size
 from vision.storage.label_counts import add_counts
@@ -65,7 +73,7 @@ def store_chunk(
     job: AnyRow,
     unit: AnyRow,
 ) -> None:
-    """Its detections, which frames were looked at, and what all of that adds to the counters."""
+    """What was found in it, which frames were looked at, and what that adds to the counters."""
     item = connection.execute(select(items).where(is_item_of(unit))).one()
     frames = result.frames
     size = size_from_json(item.facts)
@@ -75,11 +83,15 @@ def store_chunk(
     provenance_id = provenance_row(database, connection, job.id, result.provenance)
     place = {"job_id": job.id, "item": unit.item, "chunk": unit.chunk}
     same = {**place, "tenant": job.tenant, "provenance_id": provenance_id}
-    insert_frames(database, connection, frames, same=same)
+    ids = insert_frames(database, connection, frames, same=same)
+    pictures = _pictures(frames, ids, item=unit.item)
+    insert_embeddings(connection, pictures, provenance=result.provenance, same=same)
+    names = named_parts(unit.item, frames, result.clips)
+    insert_classifications(connection, names, same=same)
     if frames:
         connection.execute(chunk_frames.insert().values({**place, **_frames_row(columns)}))
     leave(connection, unit, UnitState.DONE, damage=result.damage)
-    _count(connection, item, frames, unit=unit, provenance_id=provenance_id)
+    _count(connection, item, frames, names, unit=unit, provenance_id=provenance_id)
     counted = [(_label_counts(frames), item.counts)]
     add_counts(database, connection, job.id, counted)
 
@@ -120,6 +132,23 @@ def _frames_row(columns: FrameColumns) -> dict[str, Any]:
     }
 
 
+def _pictures(
+    frames: Sequence[FrameFindings], ids: Sequence[int], *, item: int
+) -> list[StoredPicture]:
+    """Each with the ids of its own detections."""
+    following = iter(ids)
+    return [
+        StoredPicture(
+            item,
+            one.findings,
+            list(islice(following, len(one.detections))),
+            frame_index=one.frame_index,
+            pts_seconds=one.pts_seconds,
+        )
+        for one in frames
+    ]
+
+
 def _label_counts(frames: Sequence[FrameFindings]) -> Counter[str]:
     return Counter(label for one in frames for label in one.detections.labels)
 
@@ -128,17 +157,22 @@ def _count(
     connection: Connection,
     item: AnyRow,
     frames: Sequence[FrameFindings],
+    names: Sequence[NamedPart],
     *,
     unit: AnyRow,
     provenance_id: int | None,
 ) -> None:
     """Into the item and the job."""
+    best = best_names(names, item.classes)
     found = _label_counts(frames)
     done: dict[str, Any] = {"frames_done": len(frames), "seconds_done": unit.seconds}
     values = {
         **{name: items.c[name] + value for name, value in done.items()},
         "detections": items.c.detections + found.total(),
         "counts": dict(Counter(item.counts) + found),
+        "embeddings": items.c.embeddings + sum(embedding_count(one.findings) for one in frames),
+        # Not None: that would become JSON's null, which isn't NULL.
+        **({} if best is None else {"classes": best}),
         "provenance_id": func.coalesce(items.c.provenance_id, provenance_id),
     }
     connection.execute(update(items).where(is_item_of(unit)).values(values))
