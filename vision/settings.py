@@ -62,7 +62,12 @@ class Settings(BaseSettings):
 
     device: str = Field(default="auto", description="auto, cpu, cuda or cuda:N.")
     precision: str = Field(
-        default="float32", description="float32, bfloat16 or float16; the latter two on GPU only."
+        default="float32",
+        description="On a GPU: float32, bfloat16, float16, or auto: bfloat16 where it is native.",
+    )
+    cpu_precision: str = Field(
+        default="float32",
+        description="On a CPU: float32 or bfloat16, which pays on CPUs with AMX only.",
     )
     model_memory_bytes: int = Field(
         default=8 * 1024 * MIB, ge=1, description="Models kept in memory by one worker."

@@ -11,6 +11,7 @@ from vision.engine.kept_files import KeptFiles
 from vision.engine.parts import Engine, decode_limits
 from vision.engine.station import Decoder, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
+from vision.models.batch_sizes import BATCH_SIZES_FILE, BatchSizes
 from vision.models.batching import GPU_BATCH
 from vision.models.pool import ModelPool
 from vision.pipelines.document import parse_pipeline
@@ -60,6 +61,8 @@ def open_pool(engine: Engine, settings: Settings) -> ModelPool:
         device=settings.device,
         precision=settings.precision,
         memory_bytes=settings.model_memory_bytes,
+        cpu_precision=settings.cpu_precision,
+        batch_sizes=BatchSizes(settings.data_dir / BATCH_SIZES_FILE),
     )
 
 

@@ -18,6 +18,7 @@ from vision.domain.findings import Classes, unit_length
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
+from vision.models.batch_sizes import BatchSizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,8 @@ class Model:
     def __init__(self, identity: ModelIdentity, *, memory_bytes: int) -> None:
         self.identity = identity
         self.memory_bytes = memory_bytes
+        self.batch_sizes = BatchSizes()
+        """The pool's own once it has the model: what was found then outlives the process."""
 
 
 class Detector(Model, ABC):

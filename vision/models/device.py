@@ -11,6 +11,11 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+CPU_PRECISIONS = ("float32", "bfloat16")
+"""A CPU has no arithmetic of float16 worth the name."""
+AUTO = "auto"
+"""As a precision: bfloat16 on a GPU that computes in it, else float32. Not float16: its range is
+so small that a network can overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +25,29 @@ class Placement:
     device: str
     """cpu, cuda or cuda:N."""
     precision: str
-    """float32, bfloat16 or float16: by autocast, and only on a GPU."""
+    """float32, bfloat16 or float16, by autocast; a CPU has no float16."""
 
     def __post_init__(self) -> None:
-        if self.precision not in PRECISIONS:
-            names = ", ".join(PRECISIONS)
-            raise OperatorError(f"precision is one of {names}, not {self.precision!r}")
+        allowed = CPU_PRECISIONS if self.device == "cpu" else tuple(PRECISIONS)
+        if self.precision not in allowed:
+            raise OperatorError(
+                f"precision on {self.device} is one of {', '.join(allowed)}, not {self.precision!r}"
+            )
 
     @classmethod
-    def chosen(cls, device: str, precision: str) -> "Placement":
-        """What really runs: a CPU computes in float32 whatever was asked."""
-        asked = cls(choose_device(device), precision)
-        return cls(asked.device, "float32") if asked.device == "cpu" else asked
+    def chosen(cls, device: str, precision: str, *, cpu_precision: str = "float32") -> "Placement":
+        """What really runs: `precision` on a GPU, `cpu_precision` on a CPU. Raises OperatorError.
+
+        Both are checked wherever it runs, so that a wrong setting is not found out years later.
+        """
+        if precision not in (AUTO, *PRECISIONS):
+            names = ", ".join((AUTO, *PRECISIONS))
+            raise OperatorError(f"precision is one of {names}, not {precision!r}")
+        on_cpu = cls("cpu", cpu_precision)
+        there = choose_device(device)
+        if there == "cpu":
+            return on_cpu
+        return cls(there, _best_precision(there) if precision == AUTO else precision)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -62,3 +78,9 @@ def choose_device(setting: str) -> str:
     if (wished.index or 0) >= torch.cuda.device_count():
         raise OperatorError(f"device {setting!r}: torch sees {torch.cuda.device_count()} GPUs")
     return setting
+
+
+def _best_precision(device: str) -> str:
+    with torch.cuda.device(device):
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return "bfloat16" if is_native else "float32"

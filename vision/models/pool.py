@@ -5,6 +5,7 @@ from collections import OrderedDict
 from typing import TypeVar
 
 from vision.models.base import Model
+from vision.models.batch_sizes import BatchSizes
 from vision.models.catalogue import Catalogue
 from vision.models.device import Placement
 from vision.models.families import Loader
@@ -28,9 +29,13 @@ class ModelPool:
         device: str,
         precision: str,
         memory_bytes: int,
+        cpu_precision: str = "float32",
+        batch_sizes: BatchSizes | None = None,
     ) -> None:
+        """`batch_sizes` None: what is found is forgotten with the pool."""
         self.catalogue = catalogue
-        self.placement = Placement.chosen(device, precision)
+        self.placement = Placement.chosen(device, precision, cpu_precision=cpu_precision)
+        self._batch_sizes = batch_sizes or BatchSizes()
         self._weights = weights
         self._memory_bytes = memory_bytes
         self._models: OrderedDict[tuple[str, Loader], Model] = OrderedDict()
@@ -59,6 +64,7 @@ class ModelPool:
                 model = model_from(
                     spec, interface, loader, path, sha256=sha256, placement=self.placement
                 )
+                model.batch_sizes = self._batch_sizes
             self._models[name, loader] = model
             self._make_room()
         assert isinstance(model, interface), "one loader gives one kind of model"
