@@ -5,6 +5,7 @@ It can be put aside as bytes between two frames and taken up by another process,
 video is worked on in chunks, each by whichever worker comes next.
 """
 
+import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -17,6 +18,11 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.track import TRACKS_PER_ITEM
 from vision.models.base import Model, ModelIdentity, require_rgb
+
+STATE_FORMAT = 1
+"""Grows whenever a saved session of before would be misread."""
+MAX_OBJECTS = 50
+"""Every object costs memory and time in every frame."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +78,8 @@ class Course:
     """Objects that these words name are found by the model itself, in every frame."""
     last_index: int | None = None
     """Of the frame that was taken last."""
+    max_objects: int = MAX_OBJECTS
+    """That words find, at a time; what is pointed at is followed in any case."""
 
     def after(self, frame_index: int) -> "Course":
         """Raises ValueError for a frame that doesn't come next."""
@@ -112,7 +120,7 @@ class VideoSession(ABC):
         Data, not code: it is kept in storage, so that reading it must be harmless.
         """
         head = {"model": asdict(self.model), "course": asdict(self.course)}
-        return json.dumps(head).encode() + b"\n" + self._save()
+        return _sealed(json.dumps(head).encode() + b"\n" + self._save())
 
     @abstractmethod
     def _feed(self, image: RgbImage, prompts: Sequence[ObjectPrompt]) -> FrameMasks: ...
@@ -129,19 +137,32 @@ class VideoSegmenter(Model, ABC):
     understands_words: bool = False
 
     def start(
-        self, size: ImageSize, *, reverse: bool = False, words: Sequence[str] = ()
+        self,
+        size: ImageSize,
+        *,
+        reverse: bool = False,
+        words: Sequence[str] = (),
+        max_objects: int = MAX_OBJECTS,
     ) -> VideoSession:
         """A session that has seen nothing. Raises ValueError for words to a model without."""
         if words and not self.understands_words:
             raise ValueError(f"{self.identity.name} understands no words")
-        return self._open(Course(size, reverse, tuple(words)), None)
+        if max_objects < 1:
+            raise ValueError("at least one object is followed")
+        return self._open(Course(size, reverse, tuple(words), max_objects=max_objects), None)
 
     def resume(self, state: bytes) -> VideoSession:
-        """A session as it was when saved. Raises ValueError for another model's.
+        """A session as it was when saved. Raises ValueError for another model's or a damaged one.
 
         On the same kind of device the masks that follow are those of an uninterrupted session.
         """
-        head, _, body = state.partition(b"\n")
+        try:
+            return self._resumed(_unsealed(state))
+        except (LookupError, TypeError, AttributeError) as error:
+            raise ValueError("the saved session can't be read") from error
+
+    def _resumed(self, content: bytes) -> VideoSession:
+        head, _, body = content.partition(b"\n")
         document = json.loads(head)
         saved = ModelIdentity(**document["model"])
         if (saved.name, saved.weights_sha256) != (self.identity.name, self.identity.weights_sha256):
@@ -161,6 +182,21 @@ class ConceptFollower(VideoSegmenter, ABC):
     unable = "doesn't follow what words name"
 
     understands_words = True
+
+
+def _sealed(content: bytes) -> bytes:
+    seal = f"vision session {STATE_FORMAT} {hashlib.sha256(content).hexdigest()}\n"
+    return seal.encode() + content
+
+
+def _unsealed(state: bytes) -> bytes:
+    """Raises ValueError unless it is whole and of this format."""
+    seal, _, content = state.partition(b"\n")
+    if not seal.startswith(b"vision session %d " % STATE_FORMAT):
+        raise ValueError(f"no saved session of format {STATE_FORMAT}")
+    if _sealed(content) != state:
+        raise ValueError("the saved session is damaged")
+    return content
 
 
 def _require_fitting(prompts: Sequence[ObjectPrompt], image: RgbImage, *, size: ImageSize) -> None:
