@@ -41,6 +41,7 @@ _STATUS: Final[tuple[tuple[type[VisionError], HTTPStatus], ...]] = (
     (errors.NotFound, HTTPStatus.NOT_FOUND),
     (errors.UnknownModel, HTTPStatus.NOT_FOUND),
     (errors.Conflict, HTTPStatus.CONFLICT),
+    (errors.LicenseNotAccepted, HTTPStatus.FORBIDDEN),
     (errors.BodyTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
 )
 

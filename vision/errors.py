@@ -6,7 +6,8 @@
     │   │   └── InvalidPipeline
     │   ├── NotFound            no such thing, or not yours: the same answer
     │   ├── Conflict            the thing is in a state that forbids this
-    │   ├── IdempotencyKeyReused, BodyTooLarge, UnknownModel
+    │   ├── IdempotencyKeyReused, BodyTooLarge, UnknownModel, LicenseNotAccepted
+    │   ├── NeedsVideo, NothingToFollow
     │   └── BadMedia            the file itself
     │       ├── EmptyFile, UnsupportedType, CorruptMedia, TruncatedMedia
     │       ├── CorruptVideo, NoVideoStream, NoFrames, UnsupportedCodec
@@ -82,6 +83,18 @@ class IdempotencyKeyReused(CallerError):
     """The key was used before with another request."""
 
     code = "idempotency_key_reused"
+
+
+class NeedsVideo(CallerError):
+    """A stage that looks at stretches of time was given an image."""
+
+    code = "needs_video"
+
+
+class NothingToFollow(CallerError):
+    """What was pointed at lies in a part of the video that has no results."""
+
+    code = "nothing_to_follow"
 
 
 class BadMedia(CallerError):
@@ -215,6 +228,12 @@ class UnknownModel(CallerError):
     """No model of that name in the catalogue."""
 
     code = "unknown_model"
+
+
+class LicenseNotAccepted(CallerError):
+    """A model under terms that somebody has to accept first; the sentence says how."""
+
+    code = "license_not_accepted"
 
 
 class WeightsMissing(OperatorError):

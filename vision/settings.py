@@ -32,6 +32,14 @@ class Settings(BaseSettings):
     models_dir: Path | None = Field(
         default=None, description="Weights files; default: `models` in the data folder."
     )
+    models_mirror: str | None = Field(
+        default=None,
+        description="A copy of a models folder that `vision models pull` takes everything from:"
+        " PATH, file:///PATH, az://CONTAINER or s3://BUCKET.",
+    )
+    hf_token: SecretStr | None = Field(
+        default=None, description="For gated models of the hub; default: HF_TOKEN."
+    )
 
     host: str = Field(default="127.0.0.1", description="Where the API listens.")
     port: int = Field(default=8000, ge=0, le=65535, description="0 takes any free port.")

@@ -1,13 +1,24 @@
-"""The catalogue of models, and which of them are ready to use here."""
+"""The catalogue of models, which of them are ready to use here, and whose terms were accepted."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response, status
 
 from api.schemas.base import PageAnswer
-from api.schemas.models import ModelAnswer, WeightsAnswer
+from api.schemas.models import (
+    AcceptanceAnswer,
+    AcceptanceRequest,
+    LicenseAnswer,
+    ModelAnswer,
+    WeightsAnswer,
+)
 from api.services import Given, Services
-from vision.models.spec import ModelSpec
+from vision.models.acceptances import Acceptance
+from vision.models.licenses import License
+from vision.models.snapshots import read_lock
+from vision.models.spec import ModelSpec, SnapshotSpec
 
 router = APIRouter(prefix="/v1", tags=["models"])
+
+NOBODY = "somebody by REST"
 
 
 @router.get("/models")
@@ -23,32 +34,101 @@ def get_model(name: str, services: Given) -> ModelAnswer:
     return _model(services, services.engine.catalogue[name])
 
 
+@router.post(
+    "/models/{name}/acceptance",
+    status_code=status.HTTP_201_CREATED,
+    responses={200: {"model": AcceptanceAnswer, "description": "It was accepted before."}},
+)
+def accept_license(
+    name: str, request: AcceptanceRequest, services: Given, response: Response
+) -> AcceptanceAnswer:
+    """Accept the terms of a model that forbids uses; before that it doesn't run. An earlier
+    acceptance of the same facts stays as it is.
+    """
+    spec = services.engine.catalogue[name]
+    held, is_new = services.engine.weights.acceptances.accept(spec, by=request.accepted_by)
+    if not is_new:
+        response.status_code = status.HTTP_200_OK
+    return _acceptance(held)
+
+
+@router.delete("/models/{name}/acceptance", status_code=status.HTTP_204_NO_CONTENT)
+def withdraw_acceptance(name: str, services: Given) -> None:
+    """Take an acceptance back, if there is one: from now on the model doesn't run."""
+    spec = services.engine.catalogue[name]
+    services.engine.weights.acceptances.withdraw(spec, by=NOBODY)
+
+
 def _model(services: Services, spec: ModelSpec) -> ModelAnswer:
+    held = services.engine.weights.acceptances.of(spec)
     return ModelAnswer(
         name=spec.name,
         family=spec.family,
         tasks=tuple(sorted(spec.tasks)),
-        license=spec.license,
+        license=spec.license.name,
+        license_facts=_license(spec.license),
+        acceptance=None if held is None else _acceptance(held),
         weights=_weights(services, spec),
+        needs=spec.needs,
+        extra=spec.extra,
         input=spec.input,
         labels=spec.reportable_labels,
         keypoint_names=spec.keypoint_names,
         intended_use=spec.intended_use,
         limits=spec.limits,
+        training_data=spec.training_data,
         metrics=spec.metrics,
         everything_defaults=spec.everything_defaults,
+    )
+
+
+def _license(facts: License) -> LicenseAnswer:
+    return LicenseAnswer(
+        name=facts.name,
+        gate=facts.gate,
+        restricted=facts.is_restricted,
+        forbids=facts.forbids,
+        note=facts.note,
+        facts_sha256=facts.sha256,
+    )
+
+
+def _acceptance(held: Acceptance) -> AcceptanceAnswer:
+    return AcceptanceAnswer(
+        model=held.model,
+        license=held.license,
+        facts_sha256=held.facts_sha256,
+        accepted_by=held.accepted_by,
+        accepted_at=held.at,
     )
 
 
 def _weights(services: Services, spec: ModelSpec) -> WeightsAnswer:
     store = services.engine.weights
     is_present = store.is_present(spec)
-    can_be_pulled = not is_present and spec.weights.url is not None
+    hub = spec.weights.hub if isinstance(spec.weights, SnapshotSpec) else None
+    can_be_pulled = not is_present and (spec.weights.url or hub) is not None
     return WeightsAnswer(
         file=spec.weights.file,
-        sha256=store.sha256(spec) if is_present else spec.weights.sha256,
+        hub=hub,
+        revision=_revision(services, spec),
+        files=_files(spec),
+        sha256=store.known_sha256(spec),
         size_bytes=spec.weights.size_bytes,
         present=is_present,
         shipped=spec.weights.shipped,
         command=f"vision models pull {spec.name}" if can_be_pulled else None,
     )
+
+
+def _revision(services: Services, spec: ModelSpec) -> str | None:
+    if not isinstance(spec.weights, SnapshotSpec):
+        return None
+    lock = read_lock(services.engine.weights.place(spec))
+    return spec.weights.revision if lock is None else lock.revision
+
+
+def _files(spec: ModelSpec) -> tuple[str, ...]:
+    if not isinstance(spec.weights, SnapshotSpec):
+        return ()
+    return (*spec.weights.files, *spec.weights.optional_files)

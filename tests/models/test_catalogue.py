@@ -10,12 +10,13 @@ from segment_anything import sam_model_registry
 from torchvision.models import detection
 
 from vision.errors import OperatorError, UnknownModel
-from vision.models.catalogue import MIB, SHIPPED, Catalogue, listed_specs
+from vision.models.catalogue import SHIPPED, Catalogue, listed_specs
 from vision.models.checksums import file_sha256, read_sums, write_sums
 from vision.models.demo_networks import DEMO_LABELS
 from vision.models.families import family_of
 from vision.models.families.segment_anything import OFFICIAL_SAM
 from vision.models.interfaces import interfaces_of
+from vision.models.listing import MIB
 from vision.models.spec import Task, WeightsSpec
 from vision.models.torchvision_networks import BUILDERS
 
@@ -69,7 +70,8 @@ def test_every_model_says_what_it_is_for_and_what_not() -> None:
     for spec in Catalogue.load().specs:
         assert spec.intended_use.endswith(".")
         assert spec.limits.endswith(".")
-        assert spec.license
+        assert spec.license.name
+        assert spec.training_data.endswith(".")
         assert spec.input
 
 

@@ -21,6 +21,7 @@ from vision.errors import (
 )
 from vision.models.catalogue import listed_specs
 from vision.models.download import exclusive
+from vision.models.pulls import Pulls
 from vision.models.spec import ModelSpec, WeightsSpec
 from vision.models.weights import HASHES_FILE, WeightsStore
 
@@ -138,9 +139,9 @@ def test_import_takes_the_right_file_and_no_other(store: WeightsStore, tmp_path:
     wrong.write_bytes(CONTENT[:-7])
 
     with pytest.raises(WeightsMismatch):
-        store.import_file(SPEC, wrong)
+        Pulls(store).take(SPEC, wrong)
     assert not store.is_present(SPEC)
-    placed = store.import_file(SPEC, right)
+    placed = Pulls(store).take(SPEC, right)
 
     assert placed.read_bytes() == CONTENT
     assert os.listdir(store.models_dir) == [SPEC.weights.file]
@@ -149,13 +150,15 @@ def test_import_takes_the_right_file_and_no_other(store: WeightsStore, tmp_path:
 
 def test_import_of_nothing_is_refused(store: WeightsStore, tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="is not a file"):
-        store.import_file(SPEC, tmp_path / "none")
+        Pulls(store).take(SPEC, tmp_path / "none")
 
 
 def test_pull_downloads_with_progress(store: WeightsStore, server: Server) -> None:
     progress: list[tuple[int, int | None]] = []
 
-    placed = store.pull(spec_at(server.url), lambda done, total: progress.append((done, total)))
+    placed = Pulls(store).pull(
+        spec_at(server.url), lambda done, total: progress.append((done, total))
+    )
 
     assert placed.read_bytes() == CONTENT
     assert progress[-1] == (len(CONTENT), len(CONTENT))
@@ -165,9 +168,9 @@ def test_pull_downloads_with_progress(store: WeightsStore, server: Server) -> No
 
 def test_pull_of_a_present_file_asks_nobody(store: WeightsStore, server: Server) -> None:
     spec = spec_at(server.url)
-    store.pull(spec)
+    Pulls(store).pull(spec)
 
-    store.pull(spec)
+    Pulls(store).pull(spec)
 
     assert len(server.asked) == 1
 
@@ -176,11 +179,11 @@ def test_pull_goes_on_where_it_broke_off(store: WeightsStore, server: Server) ->
     spec = spec_at(server.url)
     server.cut_after = 1_000_000
     with pytest.raises(TemporaryError, match="run it again"):
-        store.pull(spec)
+        Pulls(store).pull(spec)
     here = (store.models_dir / "it.pth.part").stat().st_size
     server.cut_after = None
 
-    placed = store.pull(spec)
+    placed = Pulls(store).pull(spec)
 
     assert placed.read_bytes() == CONTENT
     assert here > 0
@@ -194,7 +197,7 @@ def test_pull_starts_anew_when_the_server_cannot_continue(
     store.models_dir.mkdir()
     (store.models_dir / "it.pth.part").write_bytes(CONTENT[:1000])
 
-    assert store.pull(spec_at(server.url)).read_bytes() == CONTENT
+    assert Pulls(store).pull(spec_at(server.url)).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("surplus", [b"", b"too long"], ids=["complete", "longer than the file"])
@@ -204,14 +207,14 @@ def test_pull_survives_a_full_partial_file(
     store.models_dir.mkdir()
     (store.models_dir / "it.pth.part").write_bytes(CONTENT + surplus)
 
-    assert store.pull(spec_at(server.url)).read_bytes() == CONTENT
+    assert Pulls(store).pull(spec_at(server.url)).read_bytes() == CONTENT
 
 
 def test_pull_refuses_and_removes_a_wrong_file(store: WeightsStore, server: Server) -> None:
     spec = spec_at(server.url, sha256="0" * 64)
 
     with pytest.raises(WeightsMismatch, match="the catalogue says 00000000"):
-        store.pull(spec)
+        Pulls(store).pull(spec)
 
     assert not store.is_present(spec)
     assert not list(store.models_dir.glob("*.part"))
@@ -219,16 +222,16 @@ def test_pull_refuses_and_removes_a_wrong_file(store: WeightsStore, server: Serv
 
 def test_pull_tells_refusal_from_trouble(store: WeightsStore, server: Server) -> None:
     with pytest.raises(OperatorError, match="answers 404"):
-        store.pull(spec_at(server.url + "s"))
+        Pulls(store).pull(spec_at(server.url + "s"))
     with serving() as gone:
         url = gone.url
     with pytest.raises(TemporaryError):
-        store.pull(spec_at(url))
+        Pulls(store).pull(spec_at(url))
 
 
 def test_pull_of_what_is_not_downloaded_is_refused(store: WeightsStore) -> None:
     with pytest.raises(InvalidRequest, match="isn't downloaded"):
-        store.pull(listed_specs()["demo_sam"])
+        Pulls(store).pull(listed_specs()["demo_sam"])
 
 
 def test_two_pulls_of_one_file_do_not_mix(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from vision.models.weights import WeightsStore
 from vision.settings import Settings
 from vision.storage.assets import AssetStore
 from vision.storage.blobs import BlobStore
+from vision.storage.classifications import ClassificationStore
 from vision.storage.database import Database
 from vision.storage.detections import DetectionStore
+from vision.storage.embeddings import EmbeddingStore
 from vision.storage.jobs import JobStore
 from vision.storage.tracks import TrackStore
 from vision.storage.units import UnitStore
@@ -34,6 +36,8 @@ class Engine:
     units: UnitStore
     detections: DetectionStore
     tracks: TrackStore
+    embeddings: EmbeddingStore
+    classifications: ClassificationStore
     blobs: BlobStore
     catalogue: Catalogue
     weights: WeightsStore
@@ -65,6 +69,7 @@ def open_engine(settings: Settings) -> Engine:
     assets, jobs, units = AssetStore(database), JobStore(database), UnitStore(database)
     blobs = BlobStore.open(blobs_url(settings))
     catalogue = Catalogue.load(models_dir(settings) / OWN_CATALOGUE)
+    weights = WeightsStore(models_dir(settings))
     decoder = DecodeProcess(decode_limits(settings))
     return Engine(
         database=database,
@@ -73,11 +78,15 @@ def open_engine(settings: Settings) -> Engine:
         units=units,
         detections=DetectionStore(database),
         tracks=TrackStore(database),
+        embeddings=EmbeddingStore(database),
+        classifications=ClassificationStore(database),
         blobs=blobs,
         catalogue=catalogue,
-        weights=WeightsStore(models_dir(settings)),
+        weights=weights,
         decoder=decoder,
-        submissions=Submissions(jobs, catalogue, limits=submit_limits(settings)),
+        submissions=Submissions(
+            jobs, catalogue, acceptances=weights.acceptances, limits=submit_limits(settings)
+        ),
         ingest=Ingest(assets, blobs, prober=decoder),
         tick=Tick(units, jobs=jobs, assets=assets, blobs=blobs, max_fails=settings.max_fails),
     )

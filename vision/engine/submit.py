@@ -8,10 +8,11 @@ from uuid import UUID
 from vision.domain.job import DEFAULT_TENANT, Job, NewJob
 from vision.domain.provenance import canonical_json
 from vision.errors import FieldError, InvalidRequest
+from vision.models.acceptances import Acceptances
 from vision.models.catalogue import Catalogue
 from vision.pipelines.document import PipelineDocument, parse_pipeline
 from vision.pipelines.named import resolve
-from vision.pipelines.plan import check
+from vision.pipelines.plan import check, models_of
 from vision.storage.jobs import JobStore
 
 
@@ -40,16 +41,25 @@ class SubmitLimits:
 class Submissions:
     """The only way in which jobs come into being."""
 
-    def __init__(self, jobs: JobStore, catalogue: Catalogue, *, limits: SubmitLimits) -> None:
+    def __init__(
+        self,
+        jobs: JobStore,
+        catalogue: Catalogue,
+        *,
+        acceptances: Acceptances,
+        limits: SubmitLimits,
+    ) -> None:
         self._jobs = jobs
         self._catalogue = catalogue
+        self._acceptances = acceptances
         self._limits = limits
 
     def submit(self, request: JobRequest) -> tuple[Job, bool]:
         """The job, and whether it is new: the same idempotency key and body give the same job.
 
         When this returns, the job can no longer be lost. Raises InvalidRequest, InvalidPipeline,
-        NotFound for an unknown asset, IdempotencyKeyReused, TooBusy, StorageUnavailable.
+        LicenseNotAccepted, NotFound for an unknown asset, IdempotencyKeyReused, TooBusy,
+        StorageUnavailable.
         """
         self._require_sensible_assets(request.asset_ids)
         document = self.checked_pipeline(request.pipeline)
@@ -74,9 +84,13 @@ class Submissions:
         )
 
     def checked_pipeline(self, pipeline: object) -> PipelineDocument:
-        """By name or document. Raises InvalidPipeline naming every wrong field."""
+        """By name or document. Raises InvalidPipeline naming every wrong field, and
+        LicenseNotAccepted for a model under terms that nobody has accepted.
+        """
         document = resolve(pipeline)
         check(document, self._catalogue)
+        for name in models_of(document):
+            self._acceptances.require(self._catalogue[name])
         return document
 
     def _require_sensible_assets(self, asset_ids: tuple[UUID, ...]) -> None:

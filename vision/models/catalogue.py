@@ -3,53 +3,36 @@
 catalogue = Catalogue.load(models_dir / "catalogue.yaml")
 catalogue["sam_vit_b"].license
 
-Listed models stand in `listed/FAMILY.yaml`, a file per family:
-
-family: sam2                        # the file of vision/models/families that runs them
-license: Apache-2.0
-intended_use: One or more sentences.
-limits: One or more sentences.
-needs: [timm]                       # optional: packages beside those that every worker has
-extra: timm                         # and the extra of pyproject.toml that installs them
-models:
-  sam2_hiera_tiny:                  # the name, which is also that of the folder of weights
-    builder: …                      # optional: which of the family's networks; else the name
-    tasks: [segment, everything, follow]
-    labels: coco                    # optional: listed/labels/coco.txt, or: from config (.json)
-    keypoints: …                    # optional, likewise
-    input: RGB, stretched to 1024 x 1024 pixels
-    metrics: {box_map: 46.7}        # optional
-    weights:                        # of a folder, see SnapshotSpec
-      hub: facebook/sam2.1-hiera-tiny
-      revision: 40 hexadecimal digits, where they are known
-      files: [config.json, model.safetensors, …]
-      # or, with what is known: {config.json: {sha256: …, size_bytes: 999}, model.safetensors: {}}
-      optional_files: [processor_config.json]
-      size_bytes: 155908472         # or size_mib; of all files, about
-    # weights of one file:          {url: https://…, sha256: …, size_bytes: …} (see WeightsSpec)
+Listed models stand in `listed/FAMILY.yaml`; listing.py says in what form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import yaml
 
 from vision.errors import UnknownModel
 from vision.models.checksums import read_sums
+from vision.models.licenses import License
+from vision.models.listing import (
+    ListedFamily,
+    ListedLicense,
+    ListedModel,
+    ListedWeights,
+    read_family,
+)
 from vision.models.own_models import OwnModel, read_own_models
 from vision.models.snapshots import labels_in_config
-from vision.models.spec import ModelSpec, SnapshotSpec, Task, WeightsSpec
+from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec
 
 LISTED = Path(__file__).with_name("listed")
 """One file of data per family, and the lists of labels and keypoints that they name."""
 SHIPPED = Path(__file__).with_name("shipped")
 """Weights that are part of the package, with their SHA256SUMS."""
-MIB = 1024 * 1024
 FROM_CONFIG = "from config"
 
 
@@ -102,11 +85,8 @@ class Catalogue:
 @cache
 def listed_specs() -> Mapping[str, ModelSpec]:
     """The models that come with the product, by name."""
-    specs: dict[str, ModelSpec] = {}
-    for file in sorted(LISTED.glob("*.yaml"), key=_order):
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
-        specs |= {name: _listed(name, entry, data) for name, entry in data["models"].items()}
-    return MappingProxyType(specs)
+    families = [read_family(file) for file in sorted(LISTED.glob("*.yaml"), key=_order)]
+    return MappingProxyType({spec.name: spec for each in families for spec in _listed(each)})
 
 
 def _order(file: Path) -> tuple[bool, str]:
@@ -145,49 +125,63 @@ def _with_shipped_hash(spec: ModelSpec) -> ModelSpec:
     return replace(spec, weights=weights)
 
 
-def _listed(name: str, entry: Mapping[str, Any], family: Mapping[str, Any]) -> ModelSpec:
-    return ModelSpec(
-        name=name,
-        family=family["family"],
-        builder=entry.get("builder", name),
-        tasks=frozenset(Task(task) for task in entry["tasks"]),
-        weights=_weights(name, entry["weights"]),
-        license=family["license"],
-        labels=_labels(entry),
-        labels_from_config=entry.get("labels") == FROM_CONFIG,
-        input=entry["input"],
-        intended_use=family["intended_use"],
-        limits=family["limits"],
-        everything_defaults=MappingProxyType(entry.get("everything_defaults", {})),
-        keypoint_names=names_in("keypoints", entry["keypoints"]) if "keypoints" in entry else (),
-        metrics=MappingProxyType(entry.get("metrics", {})),
-        needs=tuple(family.get("needs", ())),
-        extra=family.get("extra", "models"),
+def _listed(family: ListedFamily) -> Iterator[ModelSpec]:
+    for name, entry in family.models.items():
+        yield ModelSpec(
+            name=name,
+            family=family.family,
+            builder=entry.builder or name,
+            tasks=frozenset(entry.tasks),
+            weights=_weights(name, entry.weights),
+            license=_license(entry.license or family.license),
+            labels=_labels(entry),
+            labels_from_config=entry.labels == FROM_CONFIG,
+            input=entry.input,
+            intended_use=entry.intended_use or family.intended_use,
+            limits=entry.limits or family.limits,
+            training_data=entry.training_data or family.training_data,
+            everything_defaults=MappingProxyType(entry.everything_defaults),
+            keypoint_names=names_in("keypoints", entry.keypoints) if entry.keypoints else (),
+            metrics=MappingProxyType(entry.metrics),
+            needs=family.needs,
+            extra=family.extra,
+        )
+
+
+def _labels(entry: ListedModel) -> tuple[str, ...]:
+    return () if entry.labels in (None, FROM_CONFIG) else names_in("labels", str(entry.labels))
+
+
+def _license(listed: str | ListedLicense) -> License:
+    if isinstance(listed, str):
+        listed = _restricted().get(listed, ListedLicense(name=listed))
+    return License(**dict(listed))
+
+
+@cache
+def _restricted() -> Mapping[str, ListedLicense]:
+    facts = yaml.safe_load((LISTED / "licenses" / "restricted.yaml").read_text(encoding="utf-8"))
+    return {name: ListedLicense(name=name, **rest) for name, rest in facts.items()}
+
+
+def _weights(name: str, entry: ListedWeights) -> WeightsSpec | SnapshotSpec:
+    if entry.files is not None:
+        return SnapshotSpec(
+            name,
+            files={file: known.sha256 for file, known in entry.files.items()},
+            optional_files=entry.optional_files,
+            hub=entry.hub,
+            revision=entry.revision,
+            size_bytes=entry.all_bytes,
+        )
+    return WeightsSpec(
+        entry.file or str(entry.url).rsplit("/", 1)[1],
+        url=entry.url,
+        sha256=entry.sha256,
+        sha256_prefix=entry.sha256_prefix,
+        size_bytes=entry.all_bytes,
+        shipped=entry.shipped,
     )
-
-
-def _labels(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    labels = entry.get("labels")
-    return () if labels in (None, FROM_CONFIG) else names_in("labels", labels)
-
-
-def _weights(name: str, entry: Mapping[str, Any]) -> WeightsSpec | SnapshotSpec:
-    known = {key: value for key, value in entry.items() if key not in ("size_mib", "file")}
-    if "size_mib" in entry:
-        known["size_bytes"] = round(entry["size_mib"] * MIB)
-    if "files" in entry:
-        return _snapshot(name, known)
-    return WeightsSpec(entry.get("file") or entry["url"].rsplit("/", 1)[1], **known)
-
-
-def _snapshot(name: str, known: Mapping[str, Any]) -> SnapshotSpec:
-    files = known["files"]
-    details = files if isinstance(files, Mapping) else dict.fromkeys(files)
-    hashes = {file: (detail or {}).get("sha256") for file, detail in details.items()}
-    sizes: list[Any] = [(detail or {}).get("size_bytes") for detail in details.values()]
-    rest = ({} if None in sizes else {"size_bytes": sum(sizes)}) | dict(known)
-    optional = tuple(rest.pop("optional_files", ()))
-    return SnapshotSpec(name, **rest | {"files": hashes, "optional_files": optional})
 
 
 def _own(name: str, model: OwnModel, like: ModelSpec) -> ModelSpec:
@@ -195,10 +189,10 @@ def _own(name: str, model: OwnModel, like: ModelSpec) -> ModelSpec:
         like,
         name=name,
         weights=_own_weights(model),
-        license=f"your own weights, for the network of {like.name} ({like.license})",
         labels=model.labels,
         intended_use="What it was fine-tuned for.",
         limits="Yours to know: nothing about these weights was measured here.",
+        training_data="Yours to know; before that, as for the listed model.",
         metrics=MappingProxyType({}),
         like=like.name,
     )

@@ -19,6 +19,8 @@ from vision.models.spec import TENSORS_SUFFIX
 
 LOCK_FILE = "vision-lock.json"
 CONFIG_FILE = "config.json"
+OPEN_CLIP_CONFIG = "open_clip_config.json"
+"""In its place, of open_clip's models."""
 DATA_SUFFIXES = (TENSORS_SUFFIX, ".json", ".txt", ".model")
 """Tensors; configurations, vocabularies and merges; SentencePiece's tables."""
 PAPER_SUFFIXES = (".md", ".rst", ".pdf")
@@ -53,7 +55,8 @@ def data_files(folder: Path) -> tuple[str, ...]:
                 f"{entry.name} is none of {', '.join(DATA_SUFFIXES)}; save the model as safetensors"
             )
     names = tuple(entry.name for entry in found)
-    if CONFIG_FILE not in names or not any(name.endswith(TENSORS_SUFFIX) for name in names):
+    has_config = CONFIG_FILE in names or OPEN_CLIP_CONFIG in names
+    if not has_config or not any(name.endswith(TENSORS_SUFFIX) for name in names):
         raise InvalidRequest(f"{folder} lacks {CONFIG_FILE} or a {TENSORS_SUFFIX} file")
     return names
 
@@ -84,9 +87,16 @@ def require_nothing_else(folder: Path, recorded: Mapping[str, str]) -> None:
 def read_lock(folder: Path) -> SnapshotLock | None:
     """None without one, or where it can't be read."""
     try:
-        document = json.loads((folder / LOCK_FILE).read_text("utf-8"))
-        return SnapshotLock(**document)
-    except (OSError, ValueError, TypeError):
+        return parsed_lock((folder / LOCK_FILE).read_bytes())
+    except OSError:
+        return None
+
+
+def parsed_lock(content: bytes) -> SnapshotLock | None:
+    """None for what isn't one."""
+    try:
+        return SnapshotLock(**json.loads(content))
+    except (ValueError, TypeError):
         return None
 
 

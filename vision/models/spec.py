@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
+from vision.models.licenses import License
+
 NO_CLASS = frozenset({"__background__", "background", "no person", "N/A"})
 """Names in a label list that stand for no class: never reported."""
 TENSORS_SUFFIX = ".safetensors"
@@ -117,13 +119,16 @@ class ModelSpec:
     """Which of the family's networks it is."""
     tasks: frozenset[Task]
     weights: WeightsSpec | SnapshotSpec
-    license: str
+    license: License
+    """For a user's own weights: that of the listed ones, from which they probably come."""
     labels: tuple[str, ...]
     """Name by class id; empty for models that name nothing, or aren't here (next field)."""
     input: str
     """What the network is shown, in words."""
     intended_use: str
     limits: str
+    training_data: str = ""
+    """As far as it was published."""
     everything_defaults: Mapping[str, int | float] = field(default_factory=dict)
     """This model's own defaults for `prompt: everything`, over upstream's."""
     keypoint_names: tuple[str, ...] = ()

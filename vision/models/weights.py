@@ -1,6 +1,6 @@
-"""The weights store: which files are here, fetched how, and whether they are the right ones.
+"""The weights store: which files are here, and whether they are the right ones.
 
-No torch: the API asks the same store. Nothing is ever fetched unless `pull` is called.
+No torch: the API asks the same store. Nothing is ever fetched here; see pulls.py.
 """
 
 import json
@@ -8,11 +8,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from vision.errors import InvalidRequest, OperatorError, WeightsMismatch, WeightsMissing
+from vision.errors import WeightsMismatch, WeightsMissing
+from vision.models.acceptances import Acceptances
 from vision.models.catalogue import SHIPPED
 from vision.models.checksums import file_sha256
-from vision.models.download import OnProgress, download, exclusive
-from vision.models.files import copy_durably, move_durably
 from vision.models.snapshots import files_hashes, read_lock, require_hashes, require_nothing_else
 from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec, files_sha256
 
@@ -25,34 +24,45 @@ class WeightsStore:
 
     def __init__(self, models_dir: Path) -> None:
         self.models_dir = models_dir
+        self.acceptances = Acceptances(models_dir)
         self._hashes: dict[str, list[object]] = {}
 
     def path(self, spec: ModelSpec) -> Path:
-        """Where the file or folder is. Raises WeightsMissing naming the command to fetch it."""
-        place = self._place(spec)
-        if not self.is_present(spec):
-            raise WeightsMissing(f"{spec.name} has no weights at {place}; {_remedy(spec)}")
-        return place
+        """Where a loader finds the file or folder. Raises LicenseNotAccepted; WeightsMissing
+        naming the command that fetches it.
+        """
+        self.acceptances.require(spec)
+        return self._found(spec)
 
     def is_present(self, spec: ModelSpec) -> bool:
-        place = self._place(spec)
+        place = self.place(spec)
         if isinstance(spec.weights, SnapshotSpec):
             return all((place / name).is_file() for name in spec.weights.files)
         return place.is_file()
 
     def sha256(self, spec: ModelSpec) -> str:
         """Of the weights as they are now, remembered while size and time stay the same."""
-        path = self.path(spec)
+        path = self._found(spec)
         if not isinstance(spec.weights, SnapshotSpec):
             return self._file_sha256(path)
         names = self._recorded(spec, spec.weights)
         return files_sha256({name: self._file_sha256(path / name) for name in names})
 
+    def known_sha256(self, spec: ModelSpec) -> str | None:
+        """Of what is here, else as the catalogue says; None where nobody knows."""
+        try:
+            return self.sha256(spec)
+        except (WeightsMissing, WeightsMismatch):
+            return spec.weights.sha256
+
     def verified(self, spec: ModelSpec) -> tuple[Path, str]:
-        """The file or folder and its SHA-256, computed now. Raises WeightsMissing,
-        WeightsMismatch.
-        """
-        path = self.path(spec)
+        """The file or folder and its SHA-256, computed now. As `path`; WeightsMismatch too."""
+        self.acceptances.require(spec)
+        return self.verified_content(spec)
+
+    def verified_content(self, spec: ModelSpec) -> tuple[Path, str]:
+        """The same of weights that nobody is about to run."""
+        path = self._found(spec)
         if not isinstance(spec.weights, SnapshotSpec):
             return path, require_right_hash(spec, path)
         recorded = self._recorded(spec, spec.weights)
@@ -61,55 +71,44 @@ class WeightsStore:
         require_hashes(spec.name, found, recorded)
         return path, files_sha256(found)
 
-    def pull(self, spec: ModelSpec, on_progress: OnProgress | None = None) -> Path:
-        """Download, resuming an earlier attempt; verified before it gets its name.
+    def is_whole(self, spec: ModelSpec) -> bool:
+        """Whether the right weights are here, by hashes computed now."""
+        if not self.is_present(spec):
+            return False
+        try:
+            self.verified_content(spec)
+        except WeightsMismatch:
+            return False
+        return True
 
-        Returns at once when the right file is already here. Raises WeightsMismatch,
-        TemporaryError when the connection fails, OperatorError when there is no such file.
-        """
-        if not isinstance(spec.weights, WeightsSpec) or spec.weights.url is None:
-            raise InvalidRequest(f"{spec.name} isn't downloaded: {_remedy(spec)}")
-        place = self._place(spec)
-        if place.is_file() and spec.weights.is_satisfied_by(file_sha256(place)):
-            return place
-        self._make_folder(place.parent)
-        part = place.with_name(place.name + ".part")
-        with exclusive(part.with_name(place.name + ".lock"), f"{spec.name} is being downloaded"):
-            if not (part.is_file() and spec.weights.is_satisfied_by(file_sha256(part))):
-                download(spec.weights.url, part, on_progress=on_progress)
-                self._accept(spec, part)
-            move_durably(part, place)
-        return place
+    def place(self, spec: ModelSpec) -> Path:
+        """Where the file or folder is, or will be."""
+        return (SHIPPED if spec.weights.shipped else self.models_dir) / spec.weights.file
 
-    def import_file(self, spec: ModelSpec, file: Path) -> Path:
-        """Take a local copy of a listed model's file. Raises WeightsMismatch, InvalidRequest."""
-        if spec.weights.shipped or spec.like is not None:
-            raise InvalidRequest(f"{spec.name} is not a listed model to import; use add")
-        if not file.is_file():
-            raise InvalidRequest(f"{file} is not a file")
-        place = self._place(spec)
-        self._make_folder(place.parent)
-        copy_durably(file, place, check=lambda copy: require_right_hash(spec, copy))
+    def _found(self, spec: ModelSpec) -> Path:
+        place = self.place(spec)
+        if not self.is_present(spec):
+            raise WeightsMissing(f"{spec.name} has no weights at {place}; {remedy(spec)}")
         return place
 
     def _recorded(self, spec: ModelSpec, weights: SnapshotSpec) -> Mapping[str, str]:
         """SHA-256 by name, of every file that belongs to the folder: as the catalogue says, or as
         the lock does for what the catalogue leaves open.
         """
-        lock = read_lock(self._place(spec))
+        lock = read_lock(self.place(spec))
         pinned = {name: digest for name, digest in weights.files.items() if digest is not None}
         recorded = ({} if lock is None else dict(lock.files)) | pinned
         lacking = sorted(set(weights.files) - set(recorded))
         if not lacking:
             return self._all_there(spec, recorded)
         raise WeightsMismatch(
-            f"nothing says which {lacking[0]} belongs to {spec.name}; {_remedy(spec)}"
+            f"nothing says which {lacking[0]} belongs to {spec.name}; {remedy(spec)}"
         )
 
     def _all_there(self, spec: ModelSpec, recorded: Mapping[str, str]) -> Mapping[str, str]:
-        lost = [name for name in recorded if not (self._place(spec) / name).is_file()]
+        lost = [name for name in recorded if not (self.place(spec) / name).is_file()]
         if lost:
-            raise WeightsMismatch(f"{spec.name} has lost {lost[0]}; {_remedy(spec)}")
+            raise WeightsMismatch(f"{spec.name} has lost {lost[0]}; {remedy(spec)}")
         return recorded
 
     def _file_sha256(self, path: Path) -> str:
@@ -120,22 +119,6 @@ class WeightsStore:
             self._hashes[key] = [*version, file_sha256(path)]
             self._remember()
         return str(self._hashes[key][2])
-
-    def _place(self, spec: ModelSpec) -> Path:
-        return (SHIPPED if spec.weights.shipped else self.models_dir) / spec.weights.file
-
-    def _accept(self, spec: ModelSpec, part: Path) -> None:
-        try:
-            require_right_hash(spec, part)
-        except WeightsMismatch:
-            part.unlink()
-            raise
-
-    def _make_folder(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OperatorError(f"can't write to {folder}: {error.strerror}") from error
 
     def _remembered(self) -> dict[str, list[object]]:
         try:
@@ -162,12 +145,13 @@ def require_right_hash(spec: ModelSpec, file: Path) -> str:
         wanted = spec.weights.sha256 or f"{spec.weights.sha256_prefix or 'nothing'}…"
         raise WeightsMismatch(
             f"{file.name} is not the weights file of {spec.name}: its SHA-256 is {found}, "
-            f"the catalogue says {wanted}; {_remedy(spec)}"
+            f"the catalogue says {wanted}; {remedy(spec)}"
         )
     return found
 
 
-def _remedy(spec: ModelSpec) -> str:
+def remedy(spec: ModelSpec) -> str:
+    """How right weights get here: the command."""
     if spec.weights.shipped:
         return "it is part of the package: install the package again"
     if spec.like is not None:

@@ -43,8 +43,13 @@ def family_of(spec: ModelSpec) -> Family:
     return family
 
 
+def lacking_packages(spec: ModelSpec) -> tuple[str, ...]:
+    """Of those that its family imports beside what every worker has, the ones that aren't here."""
+    return tuple(name for name in spec.needs if importlib.util.find_spec(name) is None)
+
+
 def _require_installed(spec: ModelSpec) -> None:
-    lacking = [name for name in spec.needs if importlib.util.find_spec(name) is None]
+    lacking = lacking_packages(spec)
     if lacking:
         raise MissingDependency(
             f"{spec.name} needs {', '.join(lacking)}; "
