@@ -4,6 +4,8 @@ Random networks follow nothing. But what they answer depends on the picture, on 
 what they remember, which is what these tests are about.
 """
 
+import functools
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +21,13 @@ from transformers import (
     Sam3TrackerVideoModel,
     Sam3TrackerVideoProcessor,
     Sam3VideoModel,
+    Sam3VideoProcessor,
 )
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.models.base import ModelIdentity
+from vision.models.licenses import License
 from vision.models.sam2_video import (
     EdgeTamFollowing,
     PromptedFollower,
@@ -31,6 +35,7 @@ from vision.models.sam2_video import (
     load_sam2_follower,
     load_sam3_follower,
 )
+from vision.models.sam3_video import WordFollower, load_sam3_word_follower
 from vision.models.spec import ModelSpec, WeightsSpec
 from vision.models.video import ObjectPrompt
 
@@ -73,7 +78,6 @@ class TinyFamily:
     load: Callable[[ModelSpec, Path, ModelIdentity], PromptedFollower]
     upstream_class: Any = None
     """Where upstream's own class has a fault that the parity run must not meet."""
-    takes_drawn: bool = True
 
     def saved(self, folder: Path) -> Path:
         self.save(folder)
@@ -139,6 +143,68 @@ class UpstreamRun:
         )
 
 
+WORD_THRESHOLDS = {
+    "score_threshold_detection": 0.12,
+    "new_det_thresh": 0.135,
+    "det_nms_thresh": 0.4,
+    "assoc_iou_thresh": 0.35,
+    "trk_assoc_iou_thresh": 0.4,
+    "high_conf_thresh": 0.12,
+    "high_iou_thresh": 0.3,
+    "recondition_every_nth_frame": 4,
+    "fill_hole_area": 4,
+}
+"""Around what a random detector says: some things are found, more come later, masks of the same
+thing are removed, and what is followed is refreshed by what is found."""
+
+
+def save_word_follower(folder: Path) -> Path:
+    FAMILIES["sam3_tracker"].saved(folder)
+    network = Sam3VideoModel.from_pretrained(folder)
+    for name, value in WORD_THRESHOLDS.items():
+        setattr(network.config, name, value)
+    network.save_pretrained(folder)
+    return folder
+
+
+class UpstreamWords:
+    """Upstream's documented streaming loop for words, which forgets nothing."""
+
+    def __init__(self, folder: Path, words: Sequence[str]) -> None:
+        self.network = Sam3VideoModel.from_pretrained(folder).eval()
+        self._processor = Sam3VideoProcessor.from_pretrained(folder)
+        self.session = self._processor.init_video_session()
+        self._processor.add_text_prompt(self.session, list(words))
+
+    def feed(self, image: RgbImage, number: int) -> tuple[dict[int, RleMask], dict[int, float]]:
+        """Masks of what is in sight, and the tracker's score of everything, by object id."""
+        inputs = self._processor(images=image, return_tensors="pt")
+        output = self.network(
+            inference_session=self.session, frame=inputs.pixel_values[0], frame_idx=number
+        )
+        shown = self._processor.postprocess_outputs(
+            self.session, output, original_sizes=inputs.original_sizes
+        )
+        masks = RleMask.from_bitmaps(shown["masks"].numpy())
+        return (
+            dict(zip(shown["object_ids"].tolist(), masks, strict=True)),
+            dict(output.obj_id_to_tracker_score),
+        )
+
+
+@functools.cache
+def tiny_follower(name: str) -> PromptedFollower:
+    """One for all tests of a process: it holds no session's state."""
+    with tempfile.TemporaryDirectory() as folder:
+        return FAMILIES[name].follower(FAMILIES[name].saved(Path(folder)))
+
+
+@functools.cache
+def tiny_word_follower() -> WordFollower:
+    with tempfile.TemporaryDirectory() as folder:
+        return load_sam3_word_follower(spec(), save_word_follower(Path(folder)), identity())
+
+
 def identity(name: str = "tiny", sha256: str = "1" * 64) -> ModelIdentity:
     return ModelIdentity(name, sha256, "cpu", "float32")
 
@@ -150,7 +216,7 @@ def spec() -> ModelSpec:
         builder="tiny",
         tasks=frozenset(),
         weights=WeightsSpec("tiny"),
-        license="Apache-2.0",
+        license=License("Apache-2.0"),
         labels=(),
         input="",
         intended_use="",

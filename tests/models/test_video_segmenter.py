@@ -1,15 +1,23 @@
-"""What every follower of prompted objects promises. Families add their factory to FAMILIES."""
+"""What every follower of prompted objects promises. Families add their factory to FAMILIES.
+
+The networks among them have random weights: what they promise whatever they see is tested with
+all, and that objects are really followed with the one that knows colors.
+"""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pytest
+import tiny_video_sams
 from color_follower import ColorFollower
+from tiny_video_sams import tiny_word_follower
 
 from vision.domain.detections import ANY_OBJECT
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.models.video import (
+    STATE_FORMAT,
     Course,
     FrameMasks,
     ObjectPrompt,
@@ -18,9 +26,16 @@ from vision.models.video import (
 )
 
 SIZE = ImageSize(width=64, height=48)
-FAMILIES = {"color": ColorFollower}
-each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
 Family = Callable[[], VideoSegmenter]
+NETWORKS: dict[str, Family] = {
+    name: partial(tiny_video_sams.tiny_follower, name) for name in tiny_video_sams.FAMILIES
+}
+FAMILIES: dict[str, Family] = {"color": ColorFollower, **NETWORKS}
+UNDERSTANDING: dict[str, Family] = {"color": ColorFollower, "sam3_video": tiny_word_follower}
+WORDS = ("red", "blue")
+each_family = pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+each_that_follows = pytest.mark.parametrize("family", [ColorFollower], ids=["color"])
+each_understanding = pytest.mark.parametrize("family", UNDERSTANDING.values(), ids=UNDERSTANDING)
 
 
 def frame(index: int) -> RgbImage:
@@ -45,7 +60,7 @@ def left_edges(found: FrameMasks) -> list[int]:
     return [int(np.flatnonzero(mask.bitmap().any(axis=0))[0]) for mask in found.masks]
 
 
-@each_family
+@each_that_follows
 def test_objects_are_followed_from_where_they_were_pointed_at(family: Family) -> None:
     session = family().start(SIZE)
 
@@ -57,7 +72,7 @@ def test_objects_are_followed_from_where_they_were_pointed_at(family: Family) ->
     assert found[0].labels == (ANY_OBJECT, ANY_OBJECT)
 
 
-@each_family
+@each_that_follows
 def test_objects_join_on_the_way(family: Family) -> None:
     session = family().start(SIZE)
 
@@ -70,7 +85,7 @@ def test_objects_join_on_the_way(family: Family) -> None:
     assert left_edges(second) == [9, 41]
 
 
-@each_family
+@each_that_follows
 def test_frames_may_come_from_last_to_first(family: Family) -> None:
     session = family().start(SIZE, reverse=True)
 
@@ -80,7 +95,7 @@ def test_frames_may_come_from_last_to_first(family: Family) -> None:
     assert [left_edges(one) for one in found] == [[i] for i in range(29, -1, -1)]
 
 
-@each_family
+@each_that_follows
 def test_mask_of_one_frame_is_a_prompt_of_another_session(family: Family) -> None:
     drawn = family().start(SIZE).feed(frame(5), frame_index=5, prompts=[red(5)])
     session = family().start(SIZE)
@@ -108,16 +123,90 @@ def test_session_goes_on_in_another_place_as_if_never_put_aside(family: Family) 
 
 
 @each_family
+def test_all_known_objects_are_told_in_every_frame(family: Family) -> None:
+    session = family().start(SIZE)
+
+    before = session.feed(frame(2), frame_index=2)
+    first = session.feed(frame(3), frame_index=3, prompts=[blue(3)])
+    later = session.feed(frame(4), frame_index=4)
+    # It joins with a lower number, and the frames between are left out.
+    second = session.feed(frame(9), frame_index=9, prompts=[red(9)])
+
+    assert len(before) == 0
+    assert first.object_ids.tolist() == later.object_ids.tolist() == [2]
+    assert second.object_ids.tolist() == [1, 2]
+    assert second.labels == (ANY_OBJECT, ANY_OBJECT)
+    assert {mask.size for mask in second.masks} == {SIZE}
+    assert ((second.presence >= 0) & (second.presence <= 1)).all()
+
+
+@each_family
+def test_objects_prompted_in_one_frame_in_all_ways_all_survive(family: Family) -> None:
+    session = family().start(SIZE)
+    bitmap = np.zeros((SIZE.height, SIZE.width), np.bool_)
+    bitmap[20:30, 20:30] = True
+    both = ObjectPrompt(
+        9,
+        points=np.array([[20, 20, 1], [4, 4, 0]], np.float32),
+        box=np.array([15, 15, 30, 30], np.float32),
+    )
+    drawn = ObjectPrompt(4, mask=RleMask.from_bitmap(bitmap))
+
+    session.feed(frame(1), frame_index=1, prompts=[both, blue(1), drawn, red(1)])
+    found = session.feed(frame(2), frame_index=2, prompts=[red(2)])
+
+    assert found.object_ids.tolist() == [1, 2, 4, 9]
+
+
+@each_family
+def test_session_in_reverse_is_one_of_the_frames_in_that_order(family: Family) -> None:
+    forward, backward = family().start(SIZE), family().start(SIZE, reverse=True)
+
+    for count, index in enumerate(range(30, 18, -2)):
+        prompts = [red(index), blue(index)] if count in (0, 3) else []
+        one = forward.feed(frame(index), frame_index=count, prompts=prompts)
+        other = backward.feed(frame(index), frame_index=index, prompts=prompts)
+
+        assert one.masks == other.masks
+
+
+@each_family
 def test_state_does_not_grow_with_the_video(family: Family) -> None:
     session = family().start(SIZE)
-    session.feed(frame(0), frame_index=0, prompts=[red(0), blue(0)])
+    session.feed(frame(100), frame_index=100, prompts=[red(0), blue(0)])
     lengths = []
-    for index in range(1, 400):
+    for index in range(101, 160 if family in NETWORKS.values() else 500):
         session.feed(frame(index % 40), frame_index=index)
         lengths.append(len(session.save()))
 
-    # Digits of the frame's number aside, nothing may be added once the memory is full.
-    assert lengths[-1] - lengths[100] <= 2
+    # Digits of the frames' numbers aside, nothing may be added once the memory is full.
+    assert lengths[-1] - lengths[40] <= 2
+
+
+@each_understanding
+def test_words_are_the_labels_of_what_is_found(family: Family) -> None:
+    session = family().start(SIZE, words=WORDS)
+
+    found = session.feed(frame(2), frame_index=2)
+
+    assert 0 < len(found) == len(found.masks)
+    assert set(found.labels) <= set(WORDS)
+    assert (found.object_ids > 0).all()
+
+
+@each_understanding
+def test_session_with_words_goes_on_in_another_place(family: Family) -> None:
+    whole, parted = (family().start(SIZE, words=WORDS, max_objects=7) for _ in range(2))
+
+    for index in range(20):
+        if index % 6 == 5:
+            parted = family().resume(parted.save())
+        one = whole.feed(frame(index), frame_index=index)
+        other = parted.feed(frame(index), frame_index=index)
+
+        assert (one.masks, one.labels) == (other.masks, other.labels)
+        assert one.presence.tobytes() == other.presence.tobytes()
+    assert parted.course == whole.course
 
 
 def test_words_find_objects_by_themselves() -> None:
@@ -142,6 +231,44 @@ def test_session_of_another_model_is_refused() -> None:
 
     with pytest.raises(ValueError, match="a session of color, asked of tint"):
         ColorFollower("tint").resume(state)
+
+
+@each_family
+@pytest.mark.parametrize("cut", [slice(0, -1), slice(1, None), slice(0, 20), slice(0, 0)])
+def test_damaged_session_is_refused(family: Family, cut: slice) -> None:
+    follower = family()
+    session = follower.start(SIZE)
+    session.feed(frame(0), frame_index=0, prompts=[red(0)])
+
+    with pytest.raises(ValueError, match="session"):
+        follower.resume(session.save()[cut])
+
+
+@each_family
+def test_session_with_one_bit_changed_is_refused(family: Family) -> None:
+    follower = family()
+    session = follower.start(SIZE)
+    session.feed(frame(0), frame_index=0, prompts=[red(0)])
+    state = session.save()
+
+    for place in (len(state) // 5, len(state) // 2, len(state) - 1):
+        wrong = bytearray(state)
+        wrong[place] ^= 1
+        with pytest.raises(ValueError, match="the saved session is damaged"):
+            follower.resume(bytes(wrong))
+
+
+def test_session_of_another_format_is_refused() -> None:
+    state = ColorFollower().start(SIZE).save()
+    other = state.replace(b"session %d " % STATE_FORMAT, b"session %d " % (STATE_FORMAT + 1), 1)
+
+    with pytest.raises(ValueError, match="no saved session of format"):
+        ColorFollower().resume(other)
+
+
+def test_at_least_one_object_is_followed() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        ColorFollower().start(SIZE, max_objects=0)
 
 
 @pytest.mark.parametrize(("reverse", "order"), [(False, (4, 4)), (False, (4, 3)), (True, (3, 4))])

@@ -84,6 +84,8 @@ class WordSession(VideoSession):
         self._placement = Placement(model.device, model.precision)
         self._upstream = new_session(processor, course.size, model.device)
         self._upstream.processed_frames = LatestFrame()
+        # Upstream adds it with the first object; a resumed session may have objects already.
+        self._upstream.obj_with_new_inputs = []
         self.memory = ObjectMemory(self._upstream, network.config.tracker_config)
         self._last_seen: dict[int, int] = {}
         self._name(course.words)
