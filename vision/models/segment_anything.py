@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor
 from segment_anything.modeling import Sam
-from segment_anything.utils.amg import batched_mask_to_box
+from segment_anything.utils.amg import batched_mask_to_box, generate_crop_boxes
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
@@ -20,6 +20,7 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
+from vision.errors import InvalidRequest
 from vision.models.base import (
     EverythingOptions,
     ImageEmbedding,
@@ -152,7 +153,7 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         if self._is_sliver(size):
             return everything([])
         generator = SamAutomaticMaskGenerator(
-            self._network, **asdict(_affordable(options, size)), output_mode="coco_rle"
+            self._network, **asdict(affordable(options, size)), output_mode="coco_rle"
         )
         generator.predictor = FrugalPredictor(
             self._network, pred_iou_thresh=options.pred_iou_thresh
@@ -185,7 +186,36 @@ class _Encoder(nn.Module):
         return features.float()
 
 
-def _affordable(options: EverythingOptions, size: ImageSize) -> EverythingOptions:
-    """With fewer points per batch on large images: memory is bounded, the result is the same."""
+def affordable(options: EverythingOptions, size: ImageSize) -> EverythingOptions:
+    """With fewer points per batch on large images: memory is bounded, the result is the same.
+
+    Tiny images are cut into crops only as often as every crop has pixels. Raises InvalidRequest
+    when a layer of crops is left without points.
+    """
+    _require_points(options)
     points = max(1, EVERYTHING_VALUES_AT_ONCE // (MASKS_PER_POINT * size.pixels))
-    return replace(options, points_per_batch=min(options.points_per_batch, points))
+    return replace(
+        options,
+        points_per_batch=min(options.points_per_batch, points),
+        crop_n_layers=_possible_layers(options, size),
+    )
+
+
+def _possible_layers(options: EverythingOptions, size: ImageSize) -> int:
+    for layers in range(options.crop_n_layers, 0, -1):
+        crops, _ = generate_crop_boxes(
+            (size.height, size.width), layers, options.crop_overlap_ratio
+        )
+        if all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in crops):
+            return layers
+    return 0
+
+
+def _require_points(options: EverythingOptions) -> None:
+    fewest = options.points_per_side / options.crop_n_points_downscale_factor**options.crop_n_layers
+    if fewest < 1:
+        raise InvalidRequest(
+            f"points_per_side {options.points_per_side} leaves no point in crop layer "
+            f"{options.crop_n_layers} with crop_n_points_downscale_factor "
+            f"{options.crop_n_points_downscale_factor}"
+        )

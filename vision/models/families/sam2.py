@@ -1,0 +1,21 @@
+"""SAM 2 and 2.1 in transformers, from a folder as the hub has them."""
+
+from pathlib import Path
+
+from transformers import Sam2Model, Sam2Processor
+
+from vision.models.base import MaskGenerator, ModelIdentity, PromptSegmenter
+from vision.models.families import Family
+from vision.models.pretrained import load_network, load_processor
+from vision.models.spec import ModelSpec
+from vision.models.transformers_sam import TransformersSam
+
+
+def load(spec: ModelSpec, folder: Path, identity: ModelIdentity) -> TransformersSam:
+    """For points, boxes and everything in pictures."""
+    network = load_network(Sam2Model, folder, spec, identity)
+    processor = load_processor(Sam2Processor, folder, spec)
+    return TransformersSam(network, processor, identity=identity)
+
+
+FAMILY = Family(loaders={PromptSegmenter: load, MaskGenerator: load})
