@@ -4,7 +4,9 @@ import pytest
 from storage_service import Service
 from video_service import VideoService
 
+from vision.storage.classifications import ClassificationStore
 from vision.storage.database import Database
+from vision.storage.embeddings import EmbeddingStore
 
 
 @pytest.fixture
@@ -15,3 +17,13 @@ def service(database: Database) -> Service:
 @pytest.fixture
 def videos(database: Database) -> VideoService:
     return VideoService.over(database)
+
+
+@pytest.fixture
+def embeddings(database: Database) -> EmbeddingStore:
+    return EmbeddingStore(database)
+
+
+@pytest.fixture
+def classes(database: Database) -> ClassificationStore:
+    return ClassificationStore(database)

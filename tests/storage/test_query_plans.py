@@ -12,7 +12,10 @@ from video_service import TRACKED, VideoService, digest
 
 from vision.domain.states import JobState, UnitKind
 from vision.domain.stored import DetectionFilter, TrackFilter, UnitKey
+from vision.domain.stored_findings import ClassificationFilter, EmbeddingFilter
+from vision.storage.classifications import ClassificationStore
 from vision.storage.database import Database
+from vision.storage.embeddings import EmbeddingStore
 
 Statement = tuple[str, Any]
 
@@ -20,7 +23,7 @@ Statement = tuple[str, Any]
 # An index over few rows only, such as of ready units, may be read whole.
 WHOLE_TABLE = re.compile(
     r"(SCAN|Seq Scan on) (assets|jobs|items|units|detections|job_counts|provenances"
-    r"|tracks|chunk_frames|derived_blobs)\b"
+    r"|tracks|chunk_frames|derived_blobs|embeddings|classifications)\b"
     r"(?! USING (COVERING )?INDEX (units|jobs)_)"
 )
 
@@ -66,6 +69,13 @@ def _look(service: Service) -> None:
     service.detections.page(DetectionFilter(asset_id=asset), limit=2)
     service.detections.page(DetectionFilter(tag="t"), limit=100)
     service.detections.page(DetectionFilter(), limit=100)
+    service.detections.page(DetectionFilter(job_id=job.id), limit=2, include_embeddings=True)
+    embeddings = EmbeddingStore(service.database)
+    embeddings.page(EmbeddingFilter(job.id), limit=2)
+    embeddings.page(EmbeddingFilter(job.id, asset_id=asset, frame_index=4), limit=2)
+    embeddings.page(EmbeddingFilter(job.id, detection_id=1), limit=2)
+    names = ClassificationFilter(job.id, asset_id=asset, from_seconds=1.0)
+    ClassificationStore(service.database).page(names, limit=2)
 
 
 def _change(service: Service) -> None:

@@ -43,7 +43,12 @@ class EmbeddingStore:
         """
         query = _columns(vectors=include_vectors).where(*_conditions(chosen))
         with self._database.read() as connection:
-            rows, following = self._rows.page(connection, query, chosen, limit=limit, cursor=cursor)
+            if chosen.detection_id is not None:
+                rows, following = self._rows.single(connection, query, chosen), None
+            else:
+                rows, following = self._rows.page(
+                    connection, query, chosen, limit=limit, cursor=cursor
+                )
             found = tuple(_stored(connection, rows, chosen.tenant))
         return Page(found, following)
 

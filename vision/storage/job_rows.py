@@ -56,6 +56,11 @@ class JobRows:
         last = shown[-1]
         return shown, encode_cursor(self.cursor, last.item, last.chunk, last.ord)
 
+    def single(self, connection: Connection, query: Select[Any], chosen: InJob) -> Sequence[AnyRow]:
+        """Of a query that an index leads to one row at most: in no order, which SQLite would rather
+        have than that index."""
+        return connection.execute(query.where(*self._conditions(connection, chosen))).all()
+
     def _conditions(self, connection: Connection, chosen: InJob) -> list[ColumnElement[bool]]:
         columns = self.table.c
         found = [columns.tenant == chosen.tenant, columns.job_id == chosen.job_id]
