@@ -1,0 +1,106 @@
+"""Embedders of transformers: what the network says of a picture as a whole, as one vector."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vision.domain.image import RgbImage
+from vision.errors import WeightsMismatch
+from vision.models.base import Embedder, ModelIdentity
+from vision.models.device import Placement
+from vision.models.passes import Passes
+from vision.models.state import memory_bytes
+
+CPU_BATCH = 8
+"""Vision transformers gain from eight pictures in a pass, on a CPU too (docs/benchmarks.md)."""
+PIXELS_AT_ONCE = 2**24
+"""Of whole pictures that are scaled together: some processors copy them to float32 before."""
+MIDDLE_RATIO = 16
+"""Of a picture that is longer than so many times its short side, only the middle so many are
+scaled: upstream scales the whole to the network's height and then cuts out its middle, which for
+1 x 10,000 pixels takes 2 GB."""
+
+
+class TransformersEmbedder(Embedder):
+    """`pooler_output` of any network with that, of pictures as its own processor prepares them.
+
+    For the DINOs that is the CLS token after the last layer norm: all that they say of the picture
+    as a whole.
+    """
+
+    def __init__(
+        self, network: Any, processor: Any, *, dimensions: int, identity: ModelIdentity
+    ) -> None:
+        """Any: upstream is untyped. Raises WeightsMismatch when the processor gives pictures of
+        several sizes, which no pass could take together.
+        """
+        super().__init__(identity, memory_bytes=memory_bytes(network))
+        self.dimensions = dimensions
+        self._placement = Placement(identity.device, identity.precision)
+        self._network, self._processor = network, processor
+        self._shape = self._one_shape()
+        self._passes = Passes(self, on_cpu=CPU_BATCH)
+
+    def _embed(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+        return np.stack(self._passes.each(images, self._vectors, shape=self._shape))
+
+    @torch.inference_mode()
+    def _vectors(self, images: list[RgbImage]) -> list[NDArray[np.float32]]:
+        pixels = torch.cat([self._pixels(some) for some in _few_pixels_each(images)])
+        with self._placement.autocast():
+            vectors = self._network(pixels).pooler_output
+        return list(vectors.float().cpu().numpy())
+
+    def _pixels(self, images: Sequence[RgbImage]) -> Tensor:
+        """(n, 3, height, width), prepared on the network's device."""
+        whole = self._processor.do_center_crop is not True
+        shown = images if whole else [middle(image) for image in images]
+        # Colors first, and said so: of a picture 1 or 3 pixels high upstream would guess wrong.
+        prepared = self._processor(
+            images=[torch.tensor(image).permute(2, 0, 1) for image in shown],
+            input_data_format="channels_first",
+            return_tensors="pt",
+            device=self._placement.device,
+        )
+        pixels = prepared["pixel_values"]
+        assert isinstance(pixels, Tensor)
+        return pixels
+
+    def _one_shape(self) -> str:
+        shapes = {
+            tuple(self._pixels([np.zeros((*size, 3), np.uint8)]).shape[2:])
+            for size in ((16, 48), (48, 16), (400, 400))
+        }
+        if len(shapes) > 1:
+            raise WeightsMismatch(
+                f"{self.identity.name}: its image processor gives pictures of several sizes"
+            )
+        height, width = shapes.pop()
+        return f"{width}x{height}"
+
+
+def middle(image: RgbImage) -> RgbImage:
+    """A view of the middle of a very long picture; of others, all."""
+    height, width = image.shape[:2]
+    most = MIDDLE_RATIO * min(height, width)
+    top, left = max(0, height - most) // 2, max(0, width - most) // 2
+    return image[top : top + min(height, most), left : left + min(width, most)]
+
+
+def _few_pixels_each(images: Sequence[RgbImage]) -> Iterator[list[RgbImage]]:
+    """In order; a picture that is too large comes alone."""
+    group: list[RgbImage] = []
+    pixels = 0
+    for image in images:
+        size = image.shape[0] * image.shape[1]
+        if group and pixels + size > PIXELS_AT_ONCE:
+            yield group
+            group, pixels = [], 0
+        group.append(image)
+        pixels += size
+    if group:
+        yield group
