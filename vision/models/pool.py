@@ -2,7 +2,8 @@
 
 import threading
 from collections import OrderedDict
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from vision.models.base import Model
 from vision.models.batch_sizes import BatchSizes
@@ -10,9 +11,19 @@ from vision.models.catalogue import Catalogue
 from vision.models.device import Placement
 from vision.models.families import Loader
 from vision.models.loading import loader_for, model_from
+from vision.models.spec import ModelSpec
 from vision.models.weights import WeightsStore
 
 M = TypeVar("M", bound=Model)
+
+Version: TypeAlias = tuple[ModelSpec, str]
+"""The catalogue's entry, and one hash of all its files."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    model: Model
+    version: Version
 
 
 class ModelPool:
@@ -38,7 +49,7 @@ class ModelPool:
         self._batch_sizes = batch_sizes or BatchSizes()
         self._weights = weights
         self._memory_bytes = memory_bytes
-        self._models: OrderedDict[tuple[str, Loader], Model] = OrderedDict()
+        self._models: OrderedDict[tuple[str, Loader], _Held] = OrderedDict()
         self._lock = threading.Lock()
 
     @property
@@ -51,23 +62,30 @@ class ModelPool:
         """The model of that name as what is wanted, such as a Detector.
 
         One network serves all interfaces that its family loads by the same function. Raises
-        UnknownModel, WeightsMissing, WeightsMismatch, MissingDependency, InvalidRequest.
+        UnknownModel, LicenseNotAccepted, WeightsMissing, WeightsMismatch, MissingDependency,
+        InvalidRequest.
         """
         spec = self.catalogue[name]
         loader = loader_for(spec, interface)
         with self._lock:
-            model = self._models.pop((name, loader), None)
-            path, sha256 = self._weights.path(spec), self._weights.sha256(spec)
-            # A file that was replaced since is another model.
-            if model is None or model.identity.weights_sha256 != sha256:
-                path, sha256 = self._weights.verified(spec)
-                model = model_from(
-                    spec, interface, loader, path, sha256=sha256, placement=self.placement
-                )
-                model.batch_sizes = self._batch_sizes
-            self._models[name, loader] = model
+            held = self._models.pop((name, loader), None)
+            version = self._version(spec)
+            # What was replaced since is another model: weights, their configuration, labels.
+            if held is None or held.version != version:
+                held = _Held(self._loaded(spec, interface, loader), version)
+            self._models[name, loader] = held
             self._make_room()
-        assert isinstance(model, interface), "one loader gives one kind of model"
+        assert isinstance(held.model, interface), "one loader gives one kind of model"
+        return held.model
+
+    def _version(self, spec: ModelSpec) -> Version:
+        self._weights.path(spec)  # terms that were withdrawn since end it too
+        return spec, self._weights.content_sha256(spec)
+
+    def _loaded(self, spec: ModelSpec, interface: type[Model], loader: Loader) -> Model:
+        path, sha256 = self._weights.verified(spec)
+        model = model_from(spec, interface, loader, path, sha256=sha256, placement=self.placement)
+        model.batch_sizes = self._batch_sizes
         return model
 
     def _make_room(self) -> None:
@@ -75,4 +93,4 @@ class ModelPool:
             self._models.popitem(last=False)
 
     def _total(self) -> int:
-        return sum(model.memory_bytes for model in self._models.values())
+        return sum(held.model.memory_bytes for held in self._models.values())

@@ -95,11 +95,12 @@ class SnapshotSpec:
 
 
 def files_sha256(files: Mapping[str, str]) -> str:
-    """One hash for a folder, from those of its files: that of the weights file where there is one,
-    so that it can be compared with what its publisher says; else that of the whole listing.
+    """One hash of weights, from those of their files: that of the only file, or of the only one
+    with tensors, so that it can be compared with what its publisher says; else of the listing.
     """
     tensors = [digest for name, digest in files.items() if name.endswith(TENSORS_SUFFIX)]
-    return tensors[0] if len(tensors) == 1 else listing_sha256(files)
+    digests = tensors or list(files.values())
+    return digests[0] if len(digests) == 1 else listing_sha256(files)
 
 
 def listing_sha256(files: Mapping[str, str]) -> str:

@@ -13,7 +13,13 @@ from vision.models.acceptances import Acceptances
 from vision.models.catalogue import SHIPPED
 from vision.models.checksums import file_sha256
 from vision.models.snapshots import files_hashes, read_lock, require_hashes, require_nothing_else
-from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec, files_sha256
+from vision.models.spec import (
+    ModelSpec,
+    SnapshotSpec,
+    WeightsSpec,
+    files_sha256,
+    listing_sha256,
+)
 
 HASHES_FILE = ".hashes.json"
 """Hashes already computed, by size and time of change: a listing must not read gigabytes."""
@@ -42,11 +48,11 @@ class WeightsStore:
 
     def sha256(self, spec: ModelSpec) -> str:
         """Of the weights as they are now, remembered while size and time stay the same."""
-        path = self._found(spec)
-        if not isinstance(spec.weights, SnapshotSpec):
-            return self._file_sha256(path)
-        names = self._recorded(spec, spec.weights)
-        return files_sha256({name: self._file_sha256(path / name) for name in names})
+        return files_sha256(self._hashes_now(spec))
+
+    def content_sha256(self, spec: ModelSpec) -> str:
+        """The same of every file, configurations included."""
+        return listing_sha256(self._hashes_now(spec))
 
     def known_sha256(self, spec: ModelSpec) -> str | None:
         """Of what is here, else as the catalogue says; None where nobody knows."""
@@ -90,6 +96,13 @@ class WeightsStore:
         if not self.is_present(spec):
             raise WeightsMissing(f"{spec.name} has no weights at {place}; {remedy(spec)}")
         return place
+
+    def _hashes_now(self, spec: ModelSpec) -> Mapping[str, str]:
+        path = self._found(spec)
+        if not isinstance(spec.weights, SnapshotSpec):
+            return {spec.weights.file: self._file_sha256(path)}
+        names = self._recorded(spec, spec.weights)
+        return {name: self._file_sha256(path / name) for name in names}
 
     def _recorded(self, spec: ModelSpec, weights: SnapshotSpec) -> Mapping[str, str]:
         """SHA-256 by name, of every file that belongs to the folder: as the catalogue says, or as
