@@ -37,6 +37,10 @@ class ModelCommands(LazyGroup):
             "vision.cli.models_accept:accept",
             "Accept the licence of a model that forbids uses: before that it doesn't run.",
         ),
+        "embed-text": LazyCommand(
+            "vision.cli.models_embed_text:embed_text",
+            "Print vectors of words as JSON, in the space of the model's vectors of pictures.",
+        ),
     }
 
 

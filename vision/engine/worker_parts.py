@@ -13,7 +13,9 @@ from vision.engine.station import Decoder, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.models.batch_sizes import BATCH_SIZES_FILE, BatchSizes
 from vision.models.batching import GPU_BATCH
+from vision.models.catalogue import Catalogue
 from vision.models.pool import ModelPool
+from vision.models.weights import WeightsStore
 from vision.pipelines.document import parse_pipeline
 from vision.pipelines.image import ImagePipeline
 from vision.settings import Settings
@@ -33,7 +35,7 @@ def open_station(
     """
     if settings.worker_threads:
         torch.set_num_threads(settings.worker_threads)
-    pool = open_pool(engine, settings)
+    pool = open_pool(engine.catalogue, engine.weights, settings)
     on_gpu = pool.placement.device != "cpu"
     with ExitStack() as stack:
         decoders = _open_decoders(stack, settings, count=_decoders(on_gpu=on_gpu) + 1)
@@ -53,11 +55,11 @@ def open_station(
         )
 
 
-def open_pool(engine: Engine, settings: Settings) -> ModelPool:
+def open_pool(catalogue: Catalogue, weights: WeightsStore, settings: Settings) -> ModelPool:
     """No model is loaded yet. Raises OperatorError when the device isn't there."""
     return ModelPool(
-        engine.catalogue,
-        engine.weights,
+        catalogue,
+        weights,
         device=settings.device,
         precision=settings.precision,
         memory_bytes=settings.model_memory_bytes,

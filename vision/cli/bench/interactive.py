@@ -38,7 +38,9 @@ def run() -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder, _service(Path(folder) / "data") as url:
         settings = Settings(data_dir=Path(folder) / "alone")
         with open_engine(settings) as engine, httpx.Client(base_url=url, timeout=60) as client:
-            pipeline = ImagePipeline(resolve(PIPELINE), open_pool(engine, settings))
+            pipeline = ImagePipeline(
+                resolve(PIPELINE), open_pool(engine.catalogue, engine.weights, settings)
+            )
             service, alone = _interleaved(client, pipeline)
     added_ms = (service - alone) * 1000
     return [
