@@ -48,7 +48,7 @@ class Mirror:
             s3 = S3Store(parts.netloc, prefix=prefix, client_options=CLIENT, retry_config=RETRY)
             return cls(s3, url)
         folder = Path(unquote(parts.path)) if parts.scheme == "file" else Path(url)
-        if not folder.is_dir():
+        if not url or not folder.is_dir():
             raise OperatorError(f"the mirror {url} is no folder, az://CONTAINER or s3://BUCKET")
         return cls(LocalStore(folder.absolute()), url)
 
