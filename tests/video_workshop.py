@@ -15,8 +15,10 @@ from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance, StageProvenance
 from vision.domain.stored import DetectionFilter, TrackFilter
+from vision.domain.video import Chunk
 from vision.engine.parts import Engine
 from vision.engine.station import RunsImages
+from vision.pipelines.frames_run import FramesAlone, FramesRun
 
 WIDTH, HEIGHT = 128, 64
 BITS, BIT_WIDTH, BIT_HEIGHT = 16, 8, 16
@@ -91,6 +93,9 @@ class SpotPipeline:
     def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         time.sleep(self._seconds * len(images))
         return [Findings(found_in(image)) for image in images]
+
+    def open_frames(self, _chunk: Chunk, _state: bytes | None) -> FramesRun:
+        return FramesAlone(self.run)
 
 
 def open_spot_pipeline(document: Mapping[str, object]) -> RunsImages:

@@ -18,10 +18,12 @@ from vision.domain.image import RgbImage
 from vision.domain.job import Job, NewJob
 from vision.domain.provenance import Provenance, StageProvenance, canonical_json
 from vision.domain.stored import DetectionFilter
+from vision.domain.video import Chunk
 from vision.engine.parts import Engine, open_engine
 from vision.engine.station import OpenPipeline, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.media.limits import DecodeLimits
+from vision.pipelines.frames_run import FramesAlone, FramesRun
 from vision.settings import Settings
 
 LIMITS = DecodeLimits(max_pixels=10_000_000, seconds=20, memory_bytes=1024**3)
@@ -43,6 +45,9 @@ class ColourPipeline:
     def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         time.sleep(self._seconds * len(images))
         return [Findings(colour_detection(image)) for image in images]
+
+    def open_frames(self, _chunk: Chunk, _state: bytes | None) -> FramesRun:
+        return FramesAlone(self.run)
 
 
 def open_colour_pipeline(document: Mapping[str, object]) -> RunsImages:

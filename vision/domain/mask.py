@@ -64,3 +64,11 @@ class RleMask:
 def areas(masks: Sequence[RleMask]) -> NDArray[np.int64]:
     """Pixels inside each mask, (n,) int64."""
     return np.array([mask.area for mask in masks], dtype=np.int64)
+
+
+def tight_boxes(masks: Sequence[RleMask]) -> NDArray[np.float32]:
+    """(n, 4) float32: x1, y1, x2, y2 of the pixels of each mask, edges included; zeros for none."""
+    plain = [mask._bytes_form() for mask in masks]
+    boxes = np.array(coco.toBbox(plain) if plain else [], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes

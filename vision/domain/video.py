@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from vision.domain.chain import Link
 from vision.domain.detections import Detections
 from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
@@ -80,11 +81,14 @@ class Chunk:
     """Frame index of the first frame of the chunk."""
     time_base: Fraction
     frames: int
-    """How many will be handed out if nothing is damaged."""
+    """How many will have results if nothing is damaged: all that are handed out but for a lead."""
     seconds: float
     """Of the video, from the chunk's start to the next one's."""
     wanted: tuple[WantedFrame, ...] | None
     """Ascending; None is every frame. A frame that can't be had is replaced by nothing."""
+    link: Link | None = None
+    """Of a followed video: then a chunk begins with what the one before it left. None for chunks
+    that workers may take in any order."""
 
     def to_json(self) -> dict[str, object]:
         wanted = (
@@ -92,6 +96,7 @@ class Chunk:
             if self.wanted is None
             else [[one.pts, one.frame_index, one.keyframe_pts] for one in self.wanted]
         )
+        link = {} if self.link is None else {"link": self.link.to_json()}
         return {
             "number": self.number,
             "start_pts": self.start_pts,
@@ -101,11 +106,12 @@ class Chunk:
             "frames": self.frames,
             "seconds": self.seconds,
             "wanted": wanted,
+            **link,
         }
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        wanted = document["wanted"]
+        wanted, link = document["wanted"], document.get("link")
         return cls(
             number=document["number"],
             start_pts=document["start_pts"],
@@ -115,7 +121,13 @@ class Chunk:
             frames=document["frames"],
             seconds=document["seconds"],
             wanted=None if wanted is None else tuple(WantedFrame(*one) for one in wanted),
+            link=None if link is None else Link.from_json(link),
         )
+
+
+def is_ready_at_once(chunk: Chunk) -> bool:
+    """Whether it waits for no other one."""
+    return chunk.link is None or chunk.number == chunk.link.first
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -2,12 +2,13 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 from vision.domain.findings import Findings
-from vision.domain.image import RgbImage
 from vision.domain.job import ItemFailure
-from vision.engine.station import RunsImages
 from vision.errors import (
     CallerError,
     DeviceBroken,
@@ -26,40 +27,70 @@ OUT_OF_MEMORY = ItemFailure(
     DeviceMemoryFull.code, "the device's memory is too small for this image"
 )
 
+CHUNK_BROKE = ItemFailure(
+    "internal_error", "the pipeline failed on this stretch; the worker's log says why"
+)
+
 Outcome = Findings | ItemFailure
+T = TypeVar("T")
+Part_contra = TypeVar("Part_contra", contravariant=True)
 
 
-def run_batch(pipeline: RunsImages, images: Sequence[RgbImage]) -> list[Outcome]:
-    """One outcome per image, in order. Raises OperatorError, TemporaryError.
+class RunsParts(Protocol[Part_contra]):
+    """Whatever has one result per part, such as a pipeline of images."""
+
+    def run(self, parts: Sequence[Part_contra], /) -> list[Findings]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why work with the networks came to nothing."""
+
+    error: Exception
+
+    def failure(self, otherwise: ItemFailure) -> ItemFailure:
+        """What to tell; `otherwise` of an error that nobody foresaw, which goes to the log."""
+        if isinstance(self.error, DeviceMemoryFull):
+            return OUT_OF_MEMORY
+        if isinstance(self.error, CallerError):
+            return ItemFailure(self.error.code, str(self.error))
+        log.error("inference failed", exc_info=self.error)
+        return otherwise
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another attempt may end better."""
+        return not isinstance(self.error, CallerError)
+
+
+def attempted(work: Callable[[], T]) -> T | Trouble:
+    """What comes of work with the networks. Raises OperatorError, TemporaryError.
 
     Ends the process when the GPU is in a state that only a new process leaves.
     """
     try:
-        return list(pipeline.run(images))
-    except DeviceMemoryFull:
-        return _in_halves(pipeline, images)
+        return work()
+    except DeviceMemoryFull as error:
+        return Trouble(error)
     except DeviceBroken:
         log.critical("device broken", exc_info=True)
         os._exit(EXIT_DEVICE_BROKEN)
     except (OperatorError, TemporaryError):
         raise
     except Exception as error:  # noqa: BLE001 (the one around a job: nothing else may stop it)
-        return _one_by_one(pipeline, images, error)
+        return Trouble(error)
 
 
-def _in_halves(pipeline: RunsImages, images: Sequence[RgbImage]) -> list[Outcome]:
-    if len(images) == 1:
-        return [OUT_OF_MEMORY]
-    middle = len(images) // 2
-    return run_batch(pipeline, images[:middle]) + run_batch(pipeline, images[middle:])
+def run_batch(pipeline: RunsParts[Part_contra], parts: Sequence[Part_contra]) -> list[Outcome]:
+    """One outcome per image or frame, in order. Raises OperatorError, TemporaryError.
 
-
-def _one_by_one(
-    pipeline: RunsImages, images: Sequence[RgbImage], error: Exception
-) -> list[Outcome]:
-    if len(images) > 1:
-        return [outcome for image in images for outcome in run_batch(pipeline, [image])]
-    if isinstance(error, CallerError):
-        return [ItemFailure(error.code, str(error))]
-    log.error("image failed", exc_info=error)
-    return [INTERNAL_ERROR]
+    Too many at once for the device go in halves; what something is wrong with fails alone.
+    """
+    found = attempted(partial(pipeline.run, parts))
+    if not isinstance(found, Trouble):
+        return list(found)
+    if len(parts) == 1:
+        return [found.failure(INTERNAL_ERROR)]
+    step = len(parts) // 2 if isinstance(found.error, DeviceMemoryFull) else 1
+    shares = [parts[start : start + step] for start in range(0, len(parts), step)]
+    return [outcome for share in shares for outcome in run_batch(pipeline, share)]

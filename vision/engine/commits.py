@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from vision.domain.job import ChunkResult, ProbeResult, UnitResult, WorkResult
+from vision.domain.video import is_ready_at_once
+from vision.engine.follow_states import FollowStates
 from vision.engine.in_flight import InFlight
 from vision.engine.log_fields import unit_fields
 from vision.errors import TemporaryError
@@ -35,12 +37,14 @@ class Commits:
         units: UnitStore,
         in_flight: InFlight,
         *,
+        states: FollowStates,
         patience_seconds: float,
         on_ready: OnReady = unannounced,
     ) -> None:
         """A unit that can't be stored for `patience_seconds` is left to its lease's end."""
         self._units = units
         self._in_flight = in_flight
+        self._states = states
         self._patience_seconds = patience_seconds
         self._on_ready = on_ready
         self._changed = threading.Condition()
@@ -102,7 +106,7 @@ class Commits:
         elif isinstance(result, ChunkResult):
             self.stored_frames += len(result.frames)
         elif isinstance(result, ProbeResult):
-            self._on_ready(len(result.chunks))
+            self._on_ready(sum(is_ready_at_once(chunk) for chunk in result.chunks))
 
     def _stored(self, result: WorkResult) -> bool | None:
         """False when fenced; None when the database was away for too long.
@@ -112,6 +116,8 @@ class Commits:
         deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
+                if isinstance(result, ChunkResult):
+                    result = self._states.kept(result)
                 return self._units.commit(result)
             except TemporaryError as error:
                 fields = unit_fields(result.lease) | {"error": str(error)}

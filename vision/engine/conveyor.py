@@ -8,7 +8,7 @@ from typing import TypeAlias
 from vision.domain.image import RgbImage
 from vision.domain.job import Lease, WorkItem
 from vision.domain.media import MediaFacts
-from vision.domain.video import Frame
+from vision.domain.video import Chunk, Frame
 
 MAX_BYTES = 512 * 1024 * 1024
 """Of decoded pixels that wait; what was just reserved may come on top of that."""
@@ -44,7 +44,37 @@ class DecodedFrames:
         return tuple(frame.image for frame in self.frames)
 
 
-Decoded: TypeAlias = DecodedItem | DecodedFrames
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkBegun:
+    """Frames of this chunk come next, if there are any."""
+
+    lease: Lease
+    chunk: Chunk
+    state: bytes | None
+    """What the chunk before it in its chain left."""
+
+    @property
+    def images(self) -> tuple[RgbImage, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkRead:
+    """All frames of this chunk came."""
+
+    lease: Lease
+    frames: int
+    """Not counting a lead."""
+    damage: str | None
+    """For people; None when every wanted frame could be had."""
+
+    @property
+    def images(self) -> tuple[RgbImage, ...]:
+        return ()
+
+
+OfChunk: TypeAlias = ChunkBegun | DecodedFrames | ChunkRead
+Decoded: TypeAlias = DecodedItem | OfChunk
 
 
 class Conveyor:
@@ -76,7 +106,7 @@ class Conveyor:
             self._changed.notify_all()
 
     def put(self, decoded: Decoded) -> None:
-        """Onto the reserved places, one for each picture."""
+        """Onto the reserved places, one for each picture; what has none needs none."""
         with self._changed:
             self._bytes += _bytes(decoded)
             self._waiting.append(decoded)
@@ -85,7 +115,7 @@ class Conveyor:
     def take(self, max_images: int) -> list[Decoded]:
         """For one pass, of one pipeline, waiting for the first only; empty once closed and empty.
 
-        Up to `max_images` images, or the frames of one `put`.
+        Up to `max_images` images, or one thing of a chunk.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
@@ -109,7 +139,7 @@ class Conveyor:
     def _fits(self, taken: list[Decoded]) -> bool:
         if not taken:
             return True
-        if any(isinstance(decoded, DecodedFrames) for decoded in (taken[0], self._waiting[0])):
+        if not all(isinstance(decoded, DecodedItem) for decoded in (taken[0], self._waiting[0])):
             return False
         return taken[0].lease.pipeline_sha256 == self._waiting[0].lease.pipeline_sha256
 

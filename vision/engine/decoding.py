@@ -8,6 +8,7 @@ from vision.domain.states import UnitKind
 from vision.engine.blame import blamed
 from vision.engine.conveyor import Conveyor, DecodedItem
 from vision.engine.drawing import Drawing
+from vision.engine.follow_states import FollowStates
 from vision.engine.in_flight import InFlight
 from vision.engine.originals import original
 from vision.engine.outcomes import Outcomes, failure_of
@@ -39,7 +40,10 @@ class Decoding:
         self._in_flight = in_flight
         self._outcomes = outcomes
         self._chunks = ChunkReading(
-            conveyor, in_flight=in_flight, outcomes=outcomes, frames_at_once=station.batch_images
+            conveyor,
+            in_flight=in_flight,
+            states=FollowStates(station.units, station.derived),
+            frames_at_once=station.batch_images,
         )
         self._videos = videos
         self._drawing = drawing

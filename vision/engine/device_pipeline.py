@@ -1,12 +1,15 @@
-"""An image pipeline whose device trouble comes out in the product's own words. Torch."""
+"""A pipeline whose device trouble comes out in the product's own words. Torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
 from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
+from vision.domain.video import Chunk, Frame
 from vision.errors import DeviceBroken, DeviceMemoryFull
+from vision.pipelines.frames_run import FramesRun, StretchEnd
 from vision.pipelines.image import ImagePipeline
 
 
@@ -19,10 +22,41 @@ class DevicePipeline:
 
     def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         """One result per image, in order. Raises DeviceMemoryFull, DeviceBroken."""
-        try:
+        with _translated(f"{len(images)} images at once don't fit"):
             return self._pipeline.run(images)
-        except torch.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
-            raise DeviceMemoryFull(f"{len(images)} images at once don't fit") from error
-        except torch.AcceleratorError as error:
-            raise DeviceBroken(str(error).partition("\n")[0]) from error
+
+    def open_frames(self, chunk: Chunk, state: bytes | None = None) -> FramesRun:
+        """For the frames of one chunk. Raises as `run`, and NothingToFollow."""
+        with _translated("what is known of the followed objects doesn't fit"):
+            return _DeviceFrames(self._pipeline.open_frames(chunk, state))
+
+
+class _DeviceFrames(FramesRun):
+    """The same of the frames of a chunk."""
+
+    def __init__(self, frames: FramesRun) -> None:
+        self._frames = frames
+        self.stands_alone, self.remembers = frames.stands_alone, frames.remembers
+
+    def run(self, frames: Sequence[Frame]) -> list[Findings]:
+        with _translated(f"{len(frames)} frames at once don't fit"):
+            return self._frames.run(frames)
+
+    def watch(self, frames: Sequence[Frame]) -> None:
+        with _translated("a clip doesn't fit"):
+            self._frames.watch(frames)
+
+    def end(self) -> StretchEnd:
+        with _translated("a clip doesn't fit"):
+            return self._frames.end()
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise DeviceMemoryFull(what) from error
+    except torch.AcceleratorError as error:
+        raise DeviceBroken(str(error).partition("\n")[0]) from error

@@ -12,7 +12,14 @@ from vision.domain.states import UnitKind
 from vision.domain.stored import UnitKey
 from vision.domain.video import FrameFindings
 from vision.engine.progress import Progress, unobserved
-from vision.engine.unit_records import ChunkRecord, ImagesRecord, UnitRecord, record_of
+from vision.engine.unit_records import (
+    NOTHING_MORE,
+    ChunkRecord,
+    ImagesRecord,
+    UnitRecord,
+    record_of,
+)
+from vision.pipelines.frames_run import StretchEnd
 
 
 class LeaseGone(Exception):
@@ -106,14 +113,21 @@ class InFlight:
             unit.add(found, failed)
             return unit.result()
 
-    def end_reading(self, lease: Lease, *, frames: int, damage: str | None) -> ChunkResult | None:
+    def end_reading(
+        self,
+        lease: Lease,
+        *,
+        frames: int,
+        damage: str | None,
+        end: StretchEnd = NOTHING_MORE,
+    ) -> ChunkResult | None:
         """No more frames of it come. The chunk's result if all have outcomes already."""
         self._move(lease)
         with self._changed:
             unit = self._units.get(LeaseKey.of(lease))
             if not isinstance(unit, ChunkRecord):
                 return None
-            unit.frames_read, unit.damage = frames, damage
+            unit.frames_read, unit.damage, unit.end = frames, damage, end
             return unit.result()
 
     def count_frames(self, lease: Lease, frames_done: int) -> None:

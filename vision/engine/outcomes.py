@@ -10,6 +10,7 @@ from vision.engine.commits import Commits
 from vision.engine.in_flight import InFlight
 from vision.engine.log_fields import unit_fields
 from vision.errors import VisionError
+from vision.pipelines.frames_run import StretchEnd
 from vision.storage.units import UnitStore
 
 log = logging.getLogger(__name__)
@@ -73,12 +74,15 @@ class Outcomes:
             self._on_frames(lease, len(found) + len(failed))
         self._unit_may_have_ended(self._in_flight.note_frames(lease, found, failed=failed))
 
-    def reading_ended(self, lease: Lease, *, frames: int, damage: str | None) -> None:
-        """So many frames of the chunk were put onto the conveyor, and no more come."""
+    def reading_ended(
+        self, lease: Lease, *, frames: int, damage: str | None, end: StretchEnd
+    ) -> None:
+        """So many frames of the chunk had an outcome, and no more come."""
         if damage is not None:
             fields = {"frames": frames, "damage": damage}
             log.warning("video damaged", extra=unit_fields(lease) | fields)
-        self._unit_may_have_ended(self._in_flight.end_reading(lease, frames=frames, damage=damage))
+        result = self._in_flight.end_reading(lease, frames=frames, damage=damage, end=end)
+        self._unit_may_have_ended(result)
 
     def unit_ended(self, result: WorkResult) -> None:
         """Of a kind that has its result in one piece."""

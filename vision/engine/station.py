@@ -11,6 +11,7 @@ from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
 from vision.domain.video import Chunk, Frame, ReadingEnd, VideoIndex
 from vision.media.decoded_image import DecodedImage
+from vision.pipelines.frames_run import FramesRun
 from vision.storage.blobs import BlobSource, BlobStore
 from vision.storage.detections import DetectionStore
 from vision.storage.tracks import TrackStore
@@ -60,8 +61,15 @@ class RunsImages(Protocol):
     @property
     def provenance(self) -> Provenance: ...
 
-    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
+    def run(self, images: Sequence[RgbImage], /) -> list[Findings]:
         """One result per image, in order. Raises DeviceMemoryFull, DeviceBroken."""
+        ...
+
+    def open_frames(self, chunk: Chunk, state: bytes | None, /) -> FramesRun:
+        """For the frames of one chunk; `state` is what the chunk before it in its chain left.
+
+        Raises as `run`, NothingToFollow.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from vision.domain.job import DEFAULT_TENANT, Job, NewJob
 from vision.domain.provenance import canonical_json
-from vision.errors import FieldError, InvalidRequest
+from vision.errors import Conflict, FieldError, InvalidRequest
 from vision.models.acceptances import Acceptances
 from vision.models.catalogue import Catalogue
 from vision.pipelines.document import PipelineDocument, parse_pipeline
@@ -75,6 +75,11 @@ class Submissions:
         for a job that is open or has no video with detections, StorageUnavailable.
         """
         job = self._jobs.get(job_id, tenant)
+        if "follow" in job.pipeline:
+            raise Conflict(
+                f"job {job_id} follows objects by a model, mask by mask: its tracks can't be made "
+                "by another algorithm; submit a job with other prompts, or with detect and track"
+            )
         document = parse_pipeline({**job.pipeline, "track": dict(track)})
         return self._jobs.retrack(
             job_id,

@@ -7,6 +7,9 @@ from vision.domain.job import ChunkResult, ItemFailure, ItemResult, Lease, UnitR
 from vision.domain.provenance import Provenance
 from vision.domain.states import UnitKind
 from vision.domain.video import FrameFindings
+from vision.pipelines.frames_run import StretchEnd
+
+NOTHING_MORE = StretchEnd()
 
 
 @dataclass(slots=True)
@@ -42,12 +45,14 @@ class ChunkRecord(UnitRecord):
     """A chunk of frames: whole when reading has ended and every frame read has an outcome."""
 
     frames: list[FrameFindings] = field(default_factory=list)
-    """In the order in which they were read."""
+    """In the order in which they were read: of time, or the opposite."""
     failed: list[tuple[int, ItemFailure]] = field(default_factory=list)
     """By frame index."""
     frames_read: int | None = None
     """Known when reading has ended."""
     damage: str | None = None
+    end: StretchEnd = NOTHING_MORE
+    """Known when reading has ended."""
 
     def add(
         self, found: Sequence[FrameFindings], failed: Sequence[tuple[int, ItemFailure]]
@@ -59,13 +64,19 @@ class ChunkRecord(UnitRecord):
     def result(self) -> ChunkResult | None:
         if self.frames_read is None or self.frames_done < self.frames_read:
             return None
-        provenance = self.provenance if self.frames else None
-        return ChunkResult(self.lease, tuple(self.frames), provenance, self._whole_damage())
+        return ChunkResult(
+            self.lease,
+            tuple(sorted(self.frames, key=lambda frame: frame.frame_index)),
+            self.provenance if self.frames else None,
+            damage=self._whole_damage(),
+            clips=self.end.clips,
+            state=self.end.state,
+        )
 
     def _whole_damage(self) -> str | None:
         told = [] if self.damage is None else [self.damage]
         if self.failed:
-            index, failure = self.failed[0]
+            index, failure = min(self.failed, key=lambda one: one[0])
             told.append(
                 f"{len(self.failed)} of its frames could not be analysed, "
                 f"the first is frame {index}: {failure.detail}"

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from vision.domain.job import Lease
 from vision.domain.video import Chunk, Frame
-from vision.engine.conveyor import Conveyor, DecodedFrames
+from vision.engine.backwards import BackwardReading
+from vision.engine.conveyor import ChunkBegun, ChunkRead, Conveyor, DecodedFrames
+from vision.engine.follow_states import FollowStates
 from vision.engine.in_flight import InFlight, LeaseGone
-from vision.engine.outcomes import Outcomes
 from vision.engine.station import VideoReader
 from vision.engine.video_reading import FrameReading
 from vision.errors import BadMedia
@@ -21,13 +22,13 @@ class ChunkReading:
         conveyor: Conveyor,
         *,
         in_flight: InFlight,
-        outcomes: Outcomes,
+        states: FollowStates,
         frames_at_once: int,
     ) -> None:
         """So many frames go through the networks together: the first ones, the next ones, ..."""
         self._conveyor = conveyor
         self._in_flight = in_flight
-        self._outcomes = outcomes
+        self._states = states
         self._frames_at_once = frames_at_once
 
     def read(self, reader: VideoReader, source: Path | bytes, lease: Lease) -> None:
@@ -37,11 +38,14 @@ class ChunkReading:
         """
         assert lease.plan is not None, "a chunk's unit has its plan"
         chunk = Chunk.from_json(lease.plan)
-        load = _Load(self._conveyor, lease, self._frames_at_once)
+        state = None if chunk.link is None else self._states.before(lease)
+        self._conveyor.put(ChunkBegun(lease, chunk, state))
+        load = _Load(self._conveyor, lease, chunk, self._frames_at_once)
+        kind = BackwardReading if chunk.link is not None and chunk.link.reverse else FrameReading
         on_beat = partial(self._in_flight.beat, lease)
         damage = None
         try:
-            with FrameReading(reader, source, chunk, on_beat=on_beat) as frames:
+            with kind(reader, source, chunk, on_beat=on_beat) as frames:
                 for frame in frames:
                     load.add(frame)
             damage = frames.damage
@@ -51,28 +55,28 @@ class ChunkReading:
             load.throw_away()
             raise
         load.send()
-        self._outcomes.reading_ended(
-            lease, frames=load.frames, damage=damage or _missing(chunk, load.frames)
-        )
+        damage = damage or _missing(chunk, load.frames)
+        self._conveyor.put(ChunkRead(lease, load.frames, damage))
 
 
 class _Load:
     """Frames of one chunk that go through the networks together, until they are sent."""
 
-    def __init__(self, conveyor: Conveyor, lease: Lease, size: int) -> None:
+    def __init__(self, conveyor: Conveyor, lease: Lease, chunk: Chunk, size: int) -> None:
         self._conveyor = conveyor
         self._lease = lease
+        self._lead_index = None if chunk.link is None else chunk.link.lead_index
         self._size = size
         self._frames: list[Frame] = []
         self.frames = 0
-        """Added in all."""
+        """Added in all, a lead not counted."""
 
     def add(self, frame: Frame) -> None:
         """Waits for a place. Raises LeaseGone when the conveyor is closed."""
         if not self._conveyor.reserve():
             raise LeaseGone
         self._frames.append(frame)
-        self.frames += 1
+        self.frames += frame.frame_index != self._lead_index
         if len(self._frames) == self._size:
             self.send()
 

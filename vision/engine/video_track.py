@@ -1,4 +1,4 @@
-"""A TRACK unit: the detections of all chunks, followed in order, without any model."""
+"""A TRACK unit: the detections of all chunks, followed in order, or followed already by a model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +10,9 @@ from vision.engine.derived import keep, staged
 from vision.engine.originals import original
 from vision.engine.station import OnBeat, Station, VideoReader
 from vision.engine.video_crops import Places, write_crops
-from vision.engine.video_stages import track_stage
+from vision.engine.video_stages import follow_stage, track_stage
 from vision.errors import BadMedia, NotFound
-from vision.pipelines.tracking import Followed, follow
+from vision.pipelines.tracking import Followed, follow, followed_by_model
 
 
 def track_unit(
@@ -36,8 +36,13 @@ def track_unit(
 def _followed(
     station: Station, lease: Lease, *, size: ImageSize | None, on_beat: OnBeat
 ) -> Followed:
+    columns = station.tracks.columns(lease.job_id, lease.item)
+    stage = follow_stage(lease.pipeline)
+    if stage is not None:
+        ids = station.tracks.track_ids(lease.job_id, lease.item)
+        return followed_by_model(columns, ids, stage, size=size)
     return follow(
-        station.tracks.columns(lease.job_id, lease.item),
+        columns,
         station.tracks.frame_times(lease.job_id, lease.item),
         track_stage(lease.pipeline),
         item=lease.item,

@@ -20,6 +20,7 @@ from vision.engine.commits import Commits, OnReady, unannounced
 from vision.engine.conveyor import Conveyor
 from vision.engine.decoding import Decoding
 from vision.engine.drawing import Drawing
+from vision.engine.follow_states import FollowStates
 from vision.engine.in_flight import InFlight
 from vision.engine.lease_keeper import LeaseKeeper
 from vision.engine.outcomes import OnFrames, OnItem, Outcomes, uncounted, unwatched
@@ -96,6 +97,7 @@ class _Shift:
         self._commits = Commits(
             station.units,
             self._in_flight,
+            states=FollowStates(station.units, station.derived),
             patience_seconds=pace.lease_seconds,
             on_ready=watched.on_ready,
         )

@@ -44,10 +44,10 @@ class PipelineDocument(Stage):
     def _there_is_something_to_follow(
         cls, track: TrackStage | None, info: ValidationInfo
     ) -> TrackStage | None:
-        if track is not None and not _finds_by_itself(info):
-            raise ValueError("needs a detect stage that finds what is followed")
         if track is not None and info.data.get("follow") is not None:
             raise ValueError("not together with follow, which gives tracks of its own")
+        if track is not None and not _finds_by_itself(info):
+            raise ValueError("needs a detect stage that finds what is followed")
         return track
 
     @field_validator("follow")

@@ -1,4 +1,4 @@
-"""Images through the stages of a document: what a worker runs and what `vision batch` runs."""
+"""Pictures through the stages of a document: what a worker runs and what `vision batch` runs."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,16 @@ from vision import __version__
 from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
+from vision.domain.video import Chunk, Frame
+from vision.errors import NeedsVideo
+from vision.models.base import ModelIdentity
 from vision.models.pool import ModelPool
+from vision.models.spec import Task
+from vision.pipelines.clips import ClipRun, Clips
 from vision.pipelines.document import PipelineDocument
-from vision.pipelines.image_stages import opened_stages
+from vision.pipelines.following import Following, FollowRun
+from vision.pipelines.frames_run import FramesAlone, FramesRun, StretchEnd
+from vision.pipelines.image_stages import StageRun, opened_stages
 
 
 class ImagePipeline:
@@ -16,18 +23,96 @@ class ImagePipeline:
 
     def __init__(self, document: PipelineDocument, pool: ModelPool) -> None:
         """Raises WeightsMissing, WeightsMismatch, UnknownModel, InvalidRequest."""
-        self._stages = opened_stages(document, pool)
-        first = self._stages[0].model.identity
-        self.provenance = Provenance(
-            stages=tuple(stage.provenance for stage in self._stages),
+        self._follow = None if document.follow is None else FollowRun(document, pool)
+        self._clips = _clip_run(document, pool)
+        # The rest looks at one picture at a time; a detector that seeds is part of following.
+        others = {"detect": None} if self._follow else {}
+        others |= {"classify": None} if self._clips else {}
+        self._stages = opened_stages(document.model_copy(update=others), pool)
+        self.provenance = self._provenance()
+
+    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
+        """One result per image, in order. Raises NeedsVideo, InvalidRequest."""
+        if self._clips is not None:
+            raise NeedsVideo("what happens can only be told of a video; this is an image")
+        follow = self._follow
+        found = [Findings.empty() for _ in images] if follow is None else follow.run(images)
+        return through(self._stages, images, found)
+
+    def open_frames(self, chunk: Chunk, state: bytes | None = None) -> FramesRun:
+        """For the frames of one chunk. `state` is what the chunk before it in its chain left.
+
+        Raises NothingToFollow.
+        """
+        if self._follow is None and self._clips is None:
+            return FramesAlone(self.run)
+        following = None if self._follow is None else Following(self._follow, chunk, state)
+        clips = None if self._clips is None else self._clips.open()
+        return _Remembering(following, self._stages, clips)
+
+    def _provenance(self) -> Provenance:
+        followed = () if self._follow is None else self._follow.provenances
+        clips = () if self._clips is None else (self._clips.provenance,)
+        first = self._first_identity()
+        return Provenance(
+            stages=(*followed, *(stage.provenance for stage in self._stages), *clips),
             code_version=__version__,
             device=first.device,
             precision=first.precision,
         )
 
-    def run(self, images: Sequence[RgbImage]) -> list[Findings]:
-        """One result per image, in order."""
-        found = [Findings.empty() for _ in images]
-        for stage in self._stages:
-            found = stage.run(images, found)
-        return found
+    def _first_identity(self) -> ModelIdentity:
+        if self._follow is not None:
+            return self._follow.segmenter.identity
+        if self._stages:
+            return self._stages[0].model.identity
+        assert self._clips is not None, "a document has a stage that runs a model"
+        return self._clips.identity
+
+
+class _Remembering(FramesRun):
+    """Frames whose masks follow from those before, or that are looked at in stretches."""
+
+    remembers = True
+
+    def __init__(
+        self, following: Following | None, stages: Sequence[StageRun], clips: Clips | None
+    ) -> None:
+        self._following, self._stages, self._clips = following, stages, clips
+        self.stands_alone = following is None
+
+    def run(self, frames: Sequence[Frame]) -> list[Findings]:
+        images = [frame.image for frame in frames]
+        if self._following is None:
+            found = [Findings.empty() for _ in frames]
+        else:
+            found = [Findings(self._following.show(frame)) for frame in frames]
+        return through(self._stages, images, found)
+
+    def watch(self, frames: Sequence[Frame]) -> None:
+        if self._clips is not None:
+            for frame in frames:
+                self._clips.add(frame)
+
+    def end(self) -> StretchEnd:
+        return StretchEnd(
+            clips=() if self._clips is None else self._clips.end(),
+            state=None if self._following is None else self._following.state(),
+        )
+
+
+def through(
+    stages: Sequence[StageRun], images: Sequence[RgbImage], found: list[Findings]
+) -> list[Findings]:
+    """What the stages make of it, one after the other."""
+    for stage in stages:
+        found = stage.run(images, found)
+    return found
+
+
+def _clip_run(document: PipelineDocument, pool: ModelPool) -> ClipRun | None:
+    """None when pictures are classified, or nothing."""
+    stage = document.classify
+    if stage is None or Task.ACTIONS not in pool.catalogue[stage.model].tasks:
+        return None
+    return ClipRun(stage, pool)

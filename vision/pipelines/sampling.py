@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vision.domain.video import Chunk, FrameIndex, VideoIndex, WantedFrame
-from vision.errors import NoFrames
+from vision.errors import InvalidRequest, NoFrames
 from vision.pipelines.stages import SampleStage
 
 EVERY_FRAME = SampleStage()
@@ -36,13 +35,18 @@ def cut(index: VideoIndex, sample: SampleStage | None, *, chunk_frames: int) -> 
     first of its stretch of step_seconds, counted from the first frame that could be chosen; which
     ones are does not depend on `chunk_frames`. Raises NoFrames.
     """
+    chosen = choose(index, sample)
+    return Cut(tuple(chosen.chunks(chunk_frames)), chosen.frames_declared)
+
+
+def choose(index: VideoIndex, sample: SampleStage | None) -> "Chosen":
+    """The frames that are analysed: at least one. Raises NoFrames."""
     sample = sample or EVERY_FRAME
     stretch = _stretch(index.frames, sample)
-    chosen = _chosen(index.frames, sample, stretch)
-    if not len(chosen):
+    positions = _chosen(index.frames, sample, stretch)
+    if not len(positions):
         raise NoFrames(_nothing_there(index, sample))
-    pieces = _Pieces(index, stretch, chosen)
-    return Cut(tuple(pieces.chunks(chunk_frames)), _frames_declared(index, stretch, len(chosen)))
+    return Chosen(index, stretch, positions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,64 @@ class _Stretch:
     stop: int
     start_seconds: float
     end_seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Chosen:
+    """Frames of a video that are analysed."""
+
+    index: VideoIndex
+    stretch: _Stretch
+    positions: NDArray[np.int64]
+    """(n,) int64, ascending, n at least 1: which of the index's frames."""
+
+    @property
+    def seconds(self) -> NDArray[np.float64]:
+        """(n,) float64: the times of the chosen frames."""
+        times: NDArray[np.float64] = self.index.frames.seconds()[self.positions]
+        return times
+
+    @property
+    def frames_declared(self) -> int:
+        """How many there would be if the file were whole."""
+        return _frames_declared(self.index, self.stretch, len(self.positions))
+
+    def since(self, place: int) -> "Chosen":
+        """Without those before the `place`-th, from 0."""
+        start = int(self.positions[place])
+        seconds = float(self.index.frames.seconds()[start])
+        stretch = replace(self.stretch, start=start, start_seconds=seconds)
+        return replace(self, stretch=stretch, positions=self.positions[place:])
+
+    def until(self, place: int, *, counts_it: bool = True) -> "Chosen":
+        """Without those after the `place`-th, from 0; whether the time that one is shown counts."""
+        stop = int(self.positions[place]) + 1
+        times = self.index.frames.seconds()
+        after = float(times[stop]) if stop < len(times) else math.inf
+        seconds = after if counts_it else float(times[stop - 1])
+        stretch = replace(self.stretch, stop=stop, end_seconds=min(seconds, self._end_seconds))
+        return replace(self, stretch=stretch, positions=self.positions[: place + 1])
+
+    def shown_at(self, seconds: float) -> int:
+        """Place of the chosen frame that is shown then, from 0. Raises InvalidRequest."""
+        # Compared as floats: whoever copies a time out of an answer means that very frame.
+        place = int(np.searchsorted(self.seconds, seconds, side="right")) - 1
+        if place < 0 or seconds > self._end_seconds:
+            start = float(self.seconds[0])
+            raise InvalidRequest(
+                f"no analysed frame is shown at {seconds:g} s; "
+                f"they are from {start:g} s to {self._end_seconds:g} s"
+            )
+        return place
+
+    @property
+    def _end_seconds(self) -> float:
+        return min(self.stretch.end_seconds, _end_seconds(self.index.frames))
+
+    def chunks(self, chunk_frames: int, *, all_listed: bool = False) -> Iterator[Chunk]:
+        """As `cut` says. `all_listed` names every frame, also where none is left out."""
+        pieces = _Pieces(self.index, self.stretch, self.positions, all_listed=all_listed)
+        return pieces.chunks(chunk_frames)
 
 
 def _stretch(frames: FrameIndex, sample: SampleStage) -> _Stretch:
@@ -128,7 +190,15 @@ def _frames_declared(index: VideoIndex, stretch: _Stretch, chosen: int) -> int:
 class _Pieces:
     """The chosen frames of a video, by the keyframe from which each is decoded."""
 
-    def __init__(self, index: VideoIndex, stretch: _Stretch, chosen: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        index: VideoIndex,
+        stretch: _Stretch,
+        chosen: NDArray[np.int64],
+        *,
+        all_listed: bool,
+    ) -> None:
+        self._all_listed = all_listed
         self._frames = index.frames
         self._stretch = stretch
         self._chosen = chosen
@@ -163,6 +233,7 @@ class _Pieces:
         first = int(self._starts[group])
         stop = int(self._starts[until]) if until < len(self._starts) else len(self._frames)
         chosen = self._chosen[done : int(self._chosen_until[until - 1])]
+        leaves_some_out = self._all_listed or len(chosen) < stop - first
         return Chunk(
             number=number,
             start_pts=int(self._frames.pts[first]),
@@ -171,20 +242,14 @@ class _Pieces:
             time_base=self._frames.time_base,
             frames=len(chosen),
             seconds=self._seconds(first, stop),
-            wanted=None if len(chosen) == stop - first else self._wanted(chosen),
+            wanted=self._wanted(chosen) if leaves_some_out else None,
         )
 
     def _seconds(self, first: int, stop: int) -> float:
         start = max(float(self._seconds_at[first]), self._stretch.start_seconds)
-        end = self._end_seconds if stop == len(self._frames) else float(self._seconds_at[stop])
+        at_end = stop == len(self._frames)
+        end = _end_seconds(self._frames) if at_end else float(self._seconds_at[stop])
         return max(0.0, min(end, self._stretch.end_seconds) - start)
-
-    @cached_property
-    def _end_seconds(self) -> float:
-        """When the last frame is gone: it is taken to last as long as the typical one."""
-        if len(self._seconds_at) == 1:
-            return float(self._seconds_at[0])
-        return float(self._seconds_at[-1] + np.median(np.diff(self._seconds_at)))
 
     def _wanted(self, chosen: NDArray[np.int64]) -> tuple[WantedFrame, ...]:
         # A group begins at the PTS of its keyframe; the first one at the first frame.
@@ -192,6 +257,14 @@ class _Pieces:
         pts = self._frames.pts
         columns = (pts[chosen].tolist(), chosen.tolist(), pts[before].tolist())
         return tuple(map(WantedFrame, *columns))
+
+
+def _end_seconds(frames: FrameIndex) -> float:
+    """When the last frame is gone: it is taken to last as long as the typical one."""
+    times = frames.seconds()
+    if len(times) == 1:
+        return float(times[0])
+    return float(times[-1] + np.median(np.diff(times)))
 
 
 def _group_starts(frames: FrameIndex) -> NDArray[np.int64]:

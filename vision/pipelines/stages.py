@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -13,6 +14,8 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+
+from vision.domain.run_lengths import mask_from_outside
 
 Coordinate = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
 Point = tuple[Coordinate, Coordinate, Literal[0, 1]]
@@ -260,7 +263,11 @@ class EmbedStage(Stage):
     """image: each image and each analysed frame as a whole; detections: what lies in each box."""
 
 
-MaskJson = Mapping[Literal["size", "counts"], Any]
+def _checked_mask(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    return dict(mask_from_outside(document).to_json())
+
+
+MaskJson = Annotated[Mapping[Literal["size", "counts"], Any], AfterValidator(_checked_mask)]
 
 
 class PromptedObject(Stage):
@@ -300,6 +307,26 @@ class FollowStage(Stage):
     """With a detect stage: in which frame the detector looks; None is the first analysed one."""
     direction: Literal["forward", "backward", "both"] = "forward"
     """From the first frame with a prompt to the end, from the last one to the beginning, or from
-    the first one both ways: then what is prompted later is followed from there to the end only."""
+    the first one both ways: then what is prompted later is followed from there to the end only.
+    What words name is followed from one end of the video to the other."""
     max_objects: int = Field(default=50, ge=1, le=1000)
     """Memory and time grow with every object; a detector's best, a text's first."""
+
+    @model_validator(mode="after")
+    def _every_object_has_room(self) -> Self:
+        ids = {one.id for one in self.objects}
+        if len(ids) > self.max_objects:
+            raise ValueError(f"{len(ids)} objects; max_objects is {self.max_objects}")
+        moments = [(one.id, one.at_seconds) for one in self.objects]
+        if len(set(moments)) != len(moments):
+            raise ValueError("an object is pointed at twice in one moment: give all points at once")
+        return self
+
+    @model_validator(mode="after")
+    def _direction_leads_somewhere(self) -> Self:
+        if self.text and self.direction == "both":
+            raise ValueError("with text the direction is forward or backward")
+        moments = [one.at_seconds for one in self.objects] or [self.seed_seconds]
+        if self.direction == "backward" and not self.text and set(moments) == {None}:
+            raise ValueError("nothing lies before the first frame: say at_seconds or seed_seconds")
+        return self

@@ -15,7 +15,7 @@ from vision.domain.image import ImageSize
 from vision.domain.track import NO_TRACK, TRACKS_PER_ITEM, DetectionColumns, Track
 from vision.domain.video import FrameTimes
 from vision.errors import VideoTooLong
-from vision.pipelines.stages import TrackStage
+from vision.pipelines.stages import FollowStage, TrackStage
 from vision.pipelines.track_algorithms import settle
 from vision.pipelines.track_association import UNNAMED, LabelRows, ascending, associate
 from vision.pipelines.track_beginnings import add_beginnings
@@ -63,6 +63,19 @@ def follow(
     track_ids = number_tracks(found, item=item)
     tracks = summarize(columns, track_ids, size=size)
     return Followed(track_ids, tracks, {**settled.parameters, "library": LIBRARY})
+
+
+def followed_by_model(
+    columns: DetectionColumns,
+    track_ids: NDArray[np.int64],
+    stage: FollowStage,
+    *,
+    size: ImageSize | None = None,
+) -> Followed:
+    """Objects that a model followed itself: its numbers, (n,) int64, are those of the tracks."""
+    told = stage.model_dump(mode="json", exclude_none=True, exclude={"objects"})
+    tracks = summarize(columns, track_ids, size=size)
+    return Followed(track_ids, tracks, {"algorithm": "follow", **told})
 
 
 def _frames_of(columns: DetectionColumns, times: FrameTimes) -> NDArray[np.int64]:

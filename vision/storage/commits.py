@@ -60,6 +60,8 @@ def _require_fit(result: WorkResult) -> None:
         one.index for one in lease.items
     ]:
         raise ValueError("the results are not for the items of the lease")
+    if isinstance(result, ChunkResult) and result.state is not None:
+        raise ValueError("what the next chunk begins with is not durable yet")
 
 
 def _store(

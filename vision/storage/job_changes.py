@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, null, select, tuple_, update
 from vision.domain.job import TRACK_CHUNK
 from vision.domain.states import ItemState, JobState, UnitKind, UnitState
 from vision.errors import Conflict, NotFound
+from vision.storage.chains import FOLLOW_STAGE, drop_states, hold_back
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.endings import end, error_columns, lock_job
@@ -37,6 +38,7 @@ def cancel(database: Database, connection: Connection, job_id: UUID) -> None:
     connection.execute(update(units).where(found).values(state=UnitState.CANCELLED))
     pending = (items.c.job_id == job_id) & (items.c.state == ItemState.PENDING)
     connection.execute(update(items).where(pending).values(state=ItemState.CANCELLED))
+    drop_states(database, connection, job_id)
     end(database, connection, job, state=JobState.CANCELLED)
 
 
@@ -50,6 +52,8 @@ def retry(database: Database, connection: Connection, job_id: UUID) -> None:
     if reopened == 0:
         raise Conflict(f"job {job_id} has no failed or quarantined unit")
     _reopen_units(database, connection, found)
+    if FOLLOW_STAGE in job.pipeline:
+        hold_back(connection, found)
     reopen_job(connection, job)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Select, select
 
 from vision.domain.stored import StoredTrack, TrackFilter
-from vision.domain.track import DetectionColumns
+from vision.domain.track import NO_TRACK, DetectionColumns
 from vision.domain.video import FrameTimes
 from vision.storage.chunk_rows import frame_times, of_video
 from vision.storage.columns import AnyRow
@@ -76,6 +77,18 @@ class TrackStore:
             chunks = connection.execute(query.order_by(chunk_frames.c.chunk)).scalars().all()
             rows = [_chunk_columns(connection, job_id, item=item, chunk=one) for one in chunks]
         return _joined(rows)
+
+    def track_ids(self, job_id: UUID, item: int) -> NDArray[np.int64]:
+        """(n,) int64 of all detections of one video in stored order; NO_TRACK for none."""
+        query = select(detections.c.track_id).where(
+            detections.c.job_id == job_id,
+            detections.c.item == item,
+            detections.c.frame_index.is_not(None),
+        )
+        in_order = query.order_by(detections.c.chunk, detections.c.ord)
+        with self._database.read() as connection:
+            found = connection.execute(in_order).scalars().all()
+        return np.array([NO_TRACK if one is None else one for one in found], np.int64)
 
     def frame_times(self, job_id: UUID, item: int) -> FrameTimes:
         """Of all analysed frames of one video, also those in which nothing was found."""

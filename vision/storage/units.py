@@ -10,6 +10,7 @@ from vision.domain.job import ItemFailure, Lease, WorkResult
 from vision.domain.states import JobState, UnitKind, UnitState
 from vision.domain.stored import Heartbeat, UnitKey
 from vision.storage import claims
+from vision.storage.chains import state_key
 from vision.storage.claims import claim
 from vision.storage.commits import commit
 from vision.storage.database import Database
@@ -94,6 +95,14 @@ class UnitStore:
         }
         lost = {UnitKey.of(lease) for lease in leases} - held - cancelled
         return Heartbeat(lost=frozenset(lost), cancelled=frozenset(cancelled))
+
+    def state_key(self, lease: Lease) -> str | None:
+        """Of a chunk of a followed video: the blob with what it begins with.
+
+        None for the first of its chain, and when none before it has left anything.
+        """
+        with self._database.read() as connection:
+            return state_key(connection, lease)
 
     def commit(self, result: WorkResult) -> bool:
         """Stores everything that came of a lease, in one transaction; False when fenced.

@@ -13,6 +13,7 @@ from vision.domain.job import RENDER_CHUNK, TRACK_CHUNK, ItemFailure
 from vision.domain.states import ItemState, UnitKind, UnitState
 from vision.domain.video import Chunk
 from vision.errors import NoFrames
+from vision.storage.chains import ready_following
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
 from vision.storage.endings import error_columns
@@ -45,6 +46,7 @@ def video_unit_closed(database: Database, connection: Connection, unit: AnyRow) 
     """After a unit left its last open state: readies what waited for it, or ends the item."""
     if unit.kind not in (UnitKind.CHUNK, UnitKind.TRACK):
         return
+    ready_following(database, connection, unit)
     is_last = unit.kind == UnitKind.TRACK or not _has_open_chunk(connection, unit)
     if is_last and not _ready_track(database, connection, unit):
         _conclude(connection, unit)

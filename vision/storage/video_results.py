@@ -9,8 +9,9 @@ from sqlalchemy import Connection, func, select, update
 
 from vision.domain.job import TRACK_CHUNK, ChunkResult, ProbeResult
 from vision.domain.states import UnitKind, UnitState
-from vision.domain.video import Chunk, FrameFindings
+from vision.domain.video import Chunk, FrameFindings, is_ready_at_once
 from vision.storage.bulk import Columns, Same, insert_columns
+from vision.storage.chains import FOLLOW_STAGE, pass_on
 from vision.storage.classification_rows import (
     NamedPart,
     best_names,
@@ -31,6 +32,7 @@ from vision.storage.tables import items, jobs, units
 from vision.storage.video_tables import chunk_frames
 
 TRACK_STAGE = "track"
+READY, WAITING = UnitState.READY, UnitState.WAITING
 TRACK_COLUMNS: Columns = {
     "chunk": [TRACK_CHUNK],
     "kind": Same(UnitKind.TRACK.value),
@@ -46,7 +48,7 @@ def store_probe(
     job: AnyRow,
     unit: AnyRow,
 ) -> None:
-    """One unit per chunk, ready, and the one that follows objects, waiting for them."""
+    """One unit per chunk, ready unless it waits for another one, and the one of tracks, waiting."""
     chunks = result.chunks
     if not chunks or [one.number for one in chunks] != list(range(1, len(chunks) + 1)):
         raise ValueError("chunks are numbered from 1 without gaps, and there is at least one")
@@ -61,7 +63,7 @@ def store_probe(
     leave(connection, unit, UnitState.DONE, damage=result.damage)
     new_unit = _new_unit(unit, connection.execute(select(database.now_sql)).scalar_one())
     insert_columns(connection, units, {**new_unit, **_chunk_columns(chunks)})
-    if TRACK_STAGE in job.pipeline:
+    if TRACK_STAGE in job.pipeline or FOLLOW_STAGE in job.pipeline:
         insert_columns(connection, units, {**new_unit, **TRACK_COLUMNS})
 
 
@@ -91,6 +93,7 @@ def store_chunk(
     if frames:
         connection.execute(chunk_frames.insert().values({**place, **_frames_row(columns)}))
     leave(connection, unit, UnitState.DONE, damage=result.damage)
+    pass_on(database, connection, result, unit)
     _count(connection, item, frames, names, unit=unit, provenance_id=provenance_id)
     counted = [(_label_counts(frames), item.counts)]
     add_counts(database, connection, job.id, counted)
@@ -113,7 +116,7 @@ def _chunk_columns(chunks: Sequence[Chunk]) -> Columns:
     return {
         "chunk": [one.number for one in chunks],
         "kind": Same(UnitKind.CHUNK.value),
-        "state": Same(UnitState.READY.value),
+        "state": [(READY if is_ready_at_once(one) else WAITING).value for one in chunks],
         "plan": [one.to_json() for one in chunks],
         "frames": [one.frames for one in chunks],
         "seconds": [float(one.seconds) for one in chunks],

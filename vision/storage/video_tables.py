@@ -71,7 +71,7 @@ derived_blobs = Table(
     metadata,
     Column("job_id", Identifier, ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True),
     Column("item", Integer, primary_key=True, autoincrement=False),
-    # CROPS or RENDER.
+    # CROPS, RENDER, or what a chunk of a followed video begins with, see chains.
     Column("kind", Text, primary_key=True),
     Column("blob_key", Text, nullable=False, unique=True),
     Column("size_bytes", BigInteger),
