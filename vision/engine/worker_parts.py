@@ -12,7 +12,7 @@ from vision.engine.parts import Engine, decode_limits
 from vision.engine.station import Decoder, RunsImages, Station
 from vision.media.decode_process import DecodeProcess
 from vision.models.batch_sizes import BATCH_SIZES_FILE, BatchSizes
-from vision.models.batching import GPU_BATCH
+from vision.models.batching import IMAGES_ON_GPU
 from vision.models.catalogue import Catalogue
 from vision.models.pool import ModelPool
 from vision.models.weights import WeightsStore
@@ -49,7 +49,7 @@ def open_station(
             detections=engine.detections,
             tracks=engine.tracks,
             derived=engine.blobs,
-            batch_images=GPU_BATCH if on_gpu else 1,
+            batch_images=IMAGES_ON_GPU if on_gpu else 1,
             chunk_frames=settings.chunk_frames,
             video_codec=settings.video_codec,
         )

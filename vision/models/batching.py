@@ -1,32 +1,29 @@
 """Which images go through a torchvision network together.
 
-Only images that upstream's transform brings to the same padded shape share a batch: else the
+Only images that upstream's transform brings to the same padded shape share a pass: else the
 larger one's padding would reach into the smaller one's result, and the same image would give
-other boxes in other company.
+other boxes in other company. How many at a time, `Passes` decides.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vision.domain.image import ImageSize
 
-GPU_BATCH = 8
-"""Images in one pass on a GPU; on a CPU batches gain nothing (docs/benchmarks.md)."""
+IMAGES_ON_GPU = 32
+"""Handed to a pipeline at once on a GPU; each model divides them as its memory and speed have it.
+On a CPU detectors gain nothing from company (docs/benchmarks.md)."""
 
 
-def batches(sizes: Sequence[ImageSize], transform: Any, *, device: str) -> list[list[int]]:
+def by_padded_shape(sizes: Sequence[ImageSize], transform: Any) -> Mapping[str, list[int]]:
     """Indices of the images, each once, without slivers; `transform` is upstream's."""
-    groups: dict[tuple[int, int], list[int]] = {}
+    groups: dict[str, list[int]] = {}
     for index, size in enumerate(sizes):
         if not is_sliver(size, transform):
-            groups.setdefault(_padded(size, transform), []).append(index)
-    limit = 1 if device == "cpu" else GPU_BATCH
-    return [
-        group[start : start + limit]
-        for group in groups.values()
-        for start in range(0, len(group), limit)
-    ]
+            width, height = _padded(size, transform)
+            groups.setdefault(f"{width}x{height}", []).append(index)
+    return groups
 
 
 def is_sliver(size: ImageSize, transform: Any) -> bool:

@@ -18,9 +18,10 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.models.base import DetectOptions, Detector, ModelIdentity
-from vision.models.batching import batches, is_sliver
+from vision.models.batching import by_padded_shape
 from vision.models.device import Placement
 from vision.models.mask_pasting import pasted
+from vision.models.passes import Passes
 from vision.models.row_limit import RowLimit
 from vision.models.state import memory_bytes
 
@@ -39,22 +40,30 @@ class TorchvisionDetector(Detector):
         if self._placement.is_reduced:  # tensor cores want it; float32 stays as upstream's
             self._network.to(memory_format=torch.channels_last)
         self._limit = RowLimit(network, labels)
+        self._passes = Passes(self)
         # The limits are attributes of the network: two calls must not mix them.
         self._lock = threading.Lock()
 
     def _detect(self, images: Sequence[RgbImage], options: DetectOptions) -> list[Detections]:
         sizes = [ImageSize.of(image) for image in images]
-        found: dict[int, Detections] = {}
+        # Slivers show nothing, and upstream fails on them.
+        found = dict.fromkeys(range(len(images)), Detections.empty())
         with self._lock, torch.inference_mode(), self._placement.autocast():
             self._limit.obey(options)
-            for indices in batches(sizes, self._network.transform, device=self._placement.device):
-                rows = self._forward([self._pixels(images[index]) for index in indices])
-                for index, row in zip(indices, rows, strict=True):
-                    found[index] = self._detections(row, sizes[index])
-            for index, size in enumerate(sizes):
-                if is_sliver(size, self._network.transform):
-                    found[index] = Detections.empty()
+            for shape, indices in by_padded_shape(sizes, self._network.transform).items():
+                some = [images[index] for index in indices]
+                found |= dict(
+                    zip(indices, self._passes.each(some, self._rows, shape=shape), strict=True)
+                )
         return [found[index] for index in range(len(images))]
+
+    def _rows(self, images: Sequence[RgbImage]) -> list[Detections]:
+        """Of images of one padded shape."""
+        rows = self._forward([self._pixels(image) for image in images])
+        return [
+            self._detections(row, ImageSize.of(image))
+            for row, image in zip(rows, images, strict=True)
+        ]
 
     def _pixels(self, image: RgbImage) -> Tensor:
         """(3, height, width) float32 in [0, 1], as upstream's `transforms()` makes them."""
