@@ -1,0 +1,36 @@
+"""torchvision's semantic segmentation, from one file of weights each."""
+
+from pathlib import Path
+
+from torchvision.models import segmentation
+
+from vision.models.base import Detector, ModelIdentity
+from vision.models.families import Family
+from vision.models.spec import ModelSpec
+from vision.models.state import load_state, read_state, what_should_fit
+from vision.models.torchvision_pixels import published_transforms
+from vision.models.torchvision_semantic import TorchvisionSemanticSegmenter
+
+SECOND_HEAD = "aux_classifier."
+"""Helps in training alone; published files have it, a user's may."""
+
+
+def load(spec: ModelSpec, file: Path, identity: ModelIdentity) -> TorchvisionSemanticSegmenter:
+    """The network that the entry names, with as many classes as labels."""
+    state = read_state(file)
+    has_second = any(name.startswith(SECOND_HEAD) for name in state)
+    network = getattr(segmentation, spec.builder)(
+        weights=None,
+        weights_backbone=None,
+        num_classes=len(spec.labels),
+        **({"aux_loss": True} if has_second else {}),
+    )
+    load_state(network, state, what=what_should_fit(spec))
+    if has_second:
+        network.aux_classifier = None  # its answer is never looked at
+    return TorchvisionSemanticSegmenter(
+        network, published_transforms(spec.builder), identity=identity, labels=spec.labels
+    )
+
+
+FAMILY = Family(loaders={Detector: load})
