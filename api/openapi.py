@@ -14,8 +14,8 @@ from vision.pipelines.stages import TrackStage
 SUMMARY: Final = "Images and videos in, structured, queryable detections and tracks out."
 DESCRIPTION: Final = """
 Upload images and videos once (`/v1/assets`), run any pipeline of models over them (`/v1/jobs`),
-then ask for what was found: as pages, as a stream, as tracks, as counts, as a file for other tools,
-or drawn into the picture or the video.
+then ask for what was found: as pages, as a stream, as tracks, as names of whole pictures, as
+vectors, as counts, as a file for other tools, or drawn into the picture or the video.
 
 * Boxes are `[x1, y1, x2, y2]` in pixels of the upright picture; masks are COCO run lengths.
 * Times are RFC 3339 in UTC. `pts_seconds` and its like are places in a video: the frame's own

@@ -1,5 +1,4 @@
-"""Detections and tracks as bytes of JSON: straight from the stored values, because there may be
-millions."""
+"""Results as bytes of JSON: straight from the stored values, because there may be millions."""
 
 from collections.abc import Collection, Iterable, Iterator
 from itertools import islice
@@ -9,6 +8,7 @@ import orjson
 
 from api.schemas.base import rfc_3339
 from vision.domain.stored import StoredDetection, StoredTrack
+from vision.domain.stored_findings import StoredClassification, StoredEmbedding
 
 LINES_PER_PIECE: Final = 500
 _OPTIONS: Final = orjson.OPT_SERIALIZE_NUMPY
@@ -18,7 +18,7 @@ Row: TypeAlias = dict[str, object]
 
 
 def detection_row(stored: StoredDetection, include: Collection[str]) -> Row:
-    """As `DetectionAnswer` describes it; `mask` and `keypoints` are there when included."""
+    """As `DetectionAnswer` describes it; what is large is there when included."""
     answer: Row = {
         "id": str(stored.id),  # 64 bits: JSON numbers of most programs hold 53
         "job_id": stored.job_id,
@@ -40,7 +40,61 @@ def detection_row(stored: StoredDetection, include: Collection[str]) -> Row:
         answer["mask"] = None if stored.mask is None else stored.mask.to_json()
     if "keypoints" in include:
         answer["keypoints"] = stored.keypoints
+    if "embedding" in include:
+        answer["embedding"] = stored.embedding
     return answer
+
+
+def embedding_row(stored: StoredEmbedding) -> Row:
+    """As `EmbeddingAnswer` describes it; `vector` is there when it was read."""
+    answer: Row = {
+        "job_id": stored.job_id,
+        "asset_id": stored.asset_id,
+        "item": stored.item,
+        "of": stored.of,
+        "frame_index": stored.frame_index,
+        "pts_seconds": stored.pts_seconds,
+        **_about(stored.detection),
+        "model": stored.model,
+        "weights_sha256": stored.weights_sha256,
+        "dimensions": stored.dimensions,
+        "provenance": stored.provenance_digest,
+    }
+    if stored.vector is not None:
+        answer["vector"] = stored.vector
+    return answer
+
+
+def _about(found: StoredDetection | None) -> Row:
+    if found is None:
+        return dict.fromkeys(("detection_id", "label", "score", "box", "track_id"))
+    return {
+        "detection_id": str(found.id),
+        "label": found.label,
+        "score": found.score,
+        "box": found.box,
+        "track_id": found.track_id,
+    }
+
+
+def classification_row(stored: StoredClassification) -> Row:
+    """As `ClassificationAnswer` describes it."""
+    return {
+        "job_id": stored.job_id,
+        "asset_id": stored.asset_id,
+        "item": stored.item,
+        "of": stored.of,
+        "rank": stored.rank,
+        "label": stored.label,
+        "class_id": stored.class_id,
+        "score": stored.score,
+        "frame_index": stored.frame_index,
+        "first_frame": stored.first_frame,
+        "last_frame": stored.last_frame,
+        "from_seconds": stored.from_seconds,
+        "to_seconds": stored.to_seconds,
+        "provenance": stored.provenance_digest,
+    }
 
 
 def track_row(stored: StoredTrack) -> Row:

@@ -49,17 +49,15 @@ def _answer(
     accept: str | None,
 ) -> Response:
     store = services.engine.detections
-    masks, keypoints = "mask" in question.include, "keypoints" in question.include
+    extras = {
+        "include_masks": "mask" in question.include,
+        "include_keypoints": "keypoints" in question.include,
+        "include_embeddings": "embedding" in question.include,
+    }
     return listing(
         question,
         accept,
-        page=lambda: store.page(
-            chosen,
-            limit=question.limit,
-            cursor=question.cursor,
-            include_masks=masks,
-            include_keypoints=keypoints,
-        ),
-        stream=lambda: store.stream(chosen, include_masks=masks, include_keypoints=keypoints),
+        page=lambda: store.page(chosen, limit=question.limit, cursor=question.cursor, **extras),
+        stream=lambda: store.stream(chosen, **extras),
         row=lambda stored: detection_row(stored, question.include),
     )

@@ -16,9 +16,15 @@ from api.schemas.base import Question
 from api.services import Given, Services, Tenant
 from vision.domain.job import Item, Job
 from vision.domain.stored import DetectionFilter, StoredDetection, TrackFilter
+from vision.domain.stored_findings import (
+    ClassificationFilter,
+    Classified,
+    EmbeddingFilter,
+    StoredClassification,
+)
 from vision.domain.track import Track
 from vision.pipelines.export.findings import JobFindings
-from vision.pipelines.export.formats import FORMATS, export_format
+from vision.pipelines.export.formats import FORMATS, ExportFormat, export_format
 
 router = APIRouter(prefix="/v1", tags=["results"])
 
@@ -48,7 +54,7 @@ def export_job(
     # Written as a whole first: an export that fails half-way is an error, never half a file.
     file = TemporaryFile(dir=services.staging.folder)  # noqa: SIM115 - closed by the stream
     try:
-        chosen.write(_findings(services, job, with_masks=chosen.has_masks), file)
+        chosen.write(_findings(services, job, chosen), file)
     except BaseException:
         file.close()
         raise
@@ -60,12 +66,13 @@ def export_job(
     return StreamingResponse(streamed(_pieces(file)), 200, headers, chosen.media_type)
 
 
-def _findings(services: Services, job: Job, *, with_masks: bool) -> JobFindings:
+def _findings(services: Services, job: Job, form: ExportFormat) -> JobFindings:
     engine = services.engine
     detections = engine.detections.stream(
         DetectionFilter(tenant=job.tenant, job_id=job.id),
-        include_masks=with_masks,
-        include_keypoints=with_masks,
+        include_masks=form.has_masks,
+        include_keypoints=form.has_masks,
+        include_embeddings=form.has_embeddings,
     )
     return JobFindings(
         job,
@@ -75,6 +82,11 @@ def _findings(services: Services, job: Job, *, with_masks: bool) -> JobFindings:
         frame_times=lambda item: engine.tracks.frame_times(job.id, item.index),
         tracks=partial(_tracks, services, job),
         along=partial(_along, services, job),
+        embeddings=lambda of: engine.embeddings.stream(EmbeddingFilter(job.id, job.tenant, of=of)),
+        classifications=lambda of: engine.classifications.stream(
+            ClassificationFilter(job.id, job.tenant, of=of)
+        ),
+        clips=partial(_clips, services, job),
     )
 
 
@@ -87,6 +99,13 @@ def _along(services: Services, job: Job, item: Item, track: Track) -> Iterator[S
     chosen = DetectionFilter(job.tenant, job.id, asset_id=item.asset_id, track_id=track.track_id)
     stream = services.engine.detections.stream
     return stream(chosen, include_masks=False, include_keypoints=False)
+
+
+def _clips(services: Services, job: Job, item: Item) -> Iterator[StoredClassification]:
+    of_item = ClassificationFilter(
+        job.id, job.tenant, asset_id=item.asset_id, of=frozenset({Classified.CLIP})
+    )
+    return services.engine.classifications.stream(of_item)
 
 
 def _items(services: Services, job: Job) -> Iterator[Item]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, Field
 
 from api.schemas.base import Answer, Line, Moment, PageQuestion, Tag
+from api.schemas.words import split_by_commas
 from vision.domain.stored import DetectionFilter
 
 MAX_INTEGER: Final = 2**63 - 1
@@ -19,14 +20,8 @@ Label = Annotated[Line, Field(max_length=200)]
 TrackId = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 
 
-def _split(value: object) -> object:
-    """`include=mask,keypoints` and `include=mask&include=keypoints` mean the same."""
-    words = value if isinstance(value, list | tuple) else [value]
-    return [part.strip() for word in words for part in str(word).split(",") if part.strip()]
-
-
-Extra = Literal["mask", "keypoints"]
-Include = Annotated[tuple[Extra, ...], BeforeValidator(_split)]
+Extra = Literal["mask", "keypoints", "embedding"]
+Include = Annotated[tuple[Extra, ...], split_by_commas()]
 
 
 class JobDetectionsQuestion(PageQuestion):
@@ -42,7 +37,9 @@ class JobDetectionsQuestion(PageQuestion):
     from_seconds: Seconds | None = Field(None, description="Place in the video, inclusive.")
     to_seconds: Seconds | None = Field(None, description="Place in the video, exclusive.")
     include: Include = Field(
-        (), description="`mask`, `keypoints` or both, separated by a comma: they are large."
+        (),
+        description="`mask`, `keypoints`, `embedding` or several of them, separated by a comma: "
+        "they are large.",
     )
 
     def chosen(self, tenant: str, job_id: UUID | None = None) -> DetectionFilter:
@@ -104,4 +101,7 @@ class DetectionAnswer(Answer):
     mask: Mask | None = Field(None, description="There with include=mask.")
     keypoints: tuple[tuple[float, float, float], ...] | None = Field(
         None, description="There with include=keypoints: x, y in pixels, and the model's score."
+    )
+    embedding: tuple[float, ...] | None = Field(
+        None, description="There with include=embedding: of length 1, of what lies in the box."
     )

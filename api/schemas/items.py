@@ -6,11 +6,19 @@ from uuid import UUID
 
 from pydantic import Field
 
-from api.schemas.base import Failure
+from api.schemas.base import Answer, Failure
 from api.schemas.media import MediaAnswer, media_fields
 from api.schemas.progress import VideoProgressAnswer
 from vision.domain.job import Item
 from vision.domain.states import ItemState
+
+
+class ClassScoreAnswer(Answer):
+    """One thing that a picture may show."""
+
+    label: str
+    class_id: int
+    score: float
 
 
 class ItemAnswer(MediaAnswer):
@@ -32,6 +40,11 @@ class ItemAnswer(MediaAnswer):
     track_parameters: Mapping[str, Any] | None = Field(
         description="Of the tracks that a video has: the algorithm and every parameter."
     )
+    embeddings: int = Field(description="Stored vectors: of it, its frames and its detections.")
+    classes: tuple[ClassScoreAnswer, ...] | None = Field(
+        description="The best five of what a classifier said of it, of a video anywhere in it; "
+        "null when none was asked. All of them: `/v1/jobs/{job_id}/classifications`."
+    )
     warnings: tuple[str, ...]
     provenance: str | None = Field(description="Digest of one of the job's provenances.")
 
@@ -51,6 +64,17 @@ class ItemAnswer(MediaAnswer):
             frames_decoded=None if item.video is None else item.video.frames_done,
             frames_declared=item.frames_declared,
             track_parameters=item.track_parameters,
+            embeddings=item.embeddings,
+            classes=_classes(item),
             warnings=item.warnings,
             provenance=item.provenance_digest,
         )
+
+
+def _classes(item: Item) -> tuple[ClassScoreAnswer, ...] | None:
+    if item.classes is None:
+        return None
+    return tuple(
+        ClassScoreAnswer(label=one.label, class_id=one.class_id, score=one.score)
+        for one in item.classes
+    )

@@ -103,7 +103,7 @@ def test_tables_and_lines_know_frames_and_tracks(finished: Finished) -> None:
     assert lines[0]["frames_done"] == FRAMES
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", sorted(FORMATS.keys() - {"embeddings"}))
 def test_an_export_is_the_same_each_time(finished: Finished, name: str) -> None:
     first, second = finished.export(name), finished.export(name)
 

@@ -100,7 +100,7 @@ def test_masks_and_keypoints_come_when_they_are_asked_for(finished: Finished) ->
 
 
 def test_a_page_is_what_the_schema_says(finished: Finished) -> None:
-    query = {"include": "mask,keypoints"}
+    query = {"include": "mask,keypoints,embedding"}
     answer = finished.client.get(f"/v1/jobs/{finished.small}/detections", params=query).json()
     documented = set(DetectionAnswer.model_fields)
 

@@ -1,8 +1,10 @@
 """What every export format is written from, and the JSON forms they share."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from heapq import merge
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,15 @@ from vision.domain.detections import Detection
 from vision.domain.job import Item, Job
 from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.stored import StoredDetection
+from vision.domain.stored_findings import (
+    Classified,
+    Embedded,
+    StoredClassification,
+    StoredEmbedding,
+)
 from vision.domain.track import Track
 from vision.domain.video import FrameTimes
+from vision.pipelines.export.whole_pictures import vector_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +33,10 @@ class Picture:
     frame_index: int | None = None
     """None for an image."""
     pts_seconds: float | None = None
+    classes: tuple[StoredClassification, ...] = ()
+    """The best first."""
+    embedding: StoredEmbedding | None = None
+    """Of the whole."""
 
 
 def no_frames(_item: Item) -> FrameTimes:
@@ -35,6 +48,18 @@ def no_tracks(_item: Item) -> Iterable[Track]:
 
 
 def nothing_along(_item: Item, _track: Track) -> Iterable[StoredDetection]:
+    return ()
+
+
+def no_embeddings(_of: Set[Embedded]) -> Iterable[StoredEmbedding]:
+    return ()
+
+
+def no_classes(_of: Set[Classified]) -> Iterable[StoredClassification]:
+    return ()
+
+
+def no_clips(_item: Item) -> Iterable[StoredClassification]:
     return ()
 
 
@@ -56,14 +81,21 @@ class JobFindings:
     """Of a video, in order of their ids."""
     along: Callable[[Item, Track], Iterable[StoredDetection]] = nothing_along
     """What a track consists of, in order of time; masks are not needed."""
+    embeddings: Callable[[Set[Embedded]], Iterable[StoredEmbedding]] = no_embeddings
+    """Of such things, in the order of the detections."""
+    classifications: Callable[[Set[Classified]], Iterable[StoredClassification]] = no_classes
+    """Of such things, in the same order, the best first."""
+    clips: Callable[[Item], Iterable[StoredClassification]] = no_clips
+    """Of a video: the names of its clips, in order of time."""
 
-    def by_item(self) -> Iterator[tuple[Item, Iterator[Picture]]]:
+    def by_item(self, *, with_whole: bool = False) -> Iterator[tuple[Item, Iterator[Picture]]]:
         """Every item with its pictures: an image has one, a video one per analysed frame.
 
-        One picture is in memory at a time: an item's pictures are gone when the next item comes.
-        Raises ValueError when the detections are in another order.
+        `with_whole` reads their classes and embeddings too. One picture is in memory at a time: an
+        item's pictures are gone when the next item comes. Raises ValueError when the detections are
+        in another order.
         """
-        ahead = _Ahead(self.detections)
+        ahead = _Ahead(self._rows() if with_whole else self.detections)
         for item in self.items:
             pictures = self._pictures(item, ahead)
             yield item, pictures
@@ -81,30 +113,61 @@ class JobFindings:
         by_index = {item.index: item for item in self.items}
         return ((by_index[stored.item], stored) for stored in self.detections)
 
+    def _rows(self) -> Iterator["_Row"]:
+        """All that is about images and frames, in the job's order."""
+        return merge(
+            self.detections,
+            self.embeddings({Embedded.IMAGE, Embedded.FRAME}),
+            self.classifications({Classified.IMAGE, Classified.FRAME}),
+            key=_place,
+        )
+
     def _pictures(self, item: Item, ahead: "_Ahead") -> Iterator[Picture]:
         if item.facts.kind is not MediaKind.VIDEO:
-            yield Picture(item, ahead.take(item, None))
+            yield _picture(item, ahead.take(item, None))
             return
         times = self.frame_times(item)
         for index, seconds in zip(times.frame_index, times.pts_seconds, strict=True):
             # While the job runs, frames may be stored after the list of them was read.
             yield from ahead.pictures_before(item, int(index))
-            yield Picture(item, ahead.take(item, int(index)), int(index), float(seconds))
+            yield _picture(item, ahead.take(item, int(index)), int(index), float(seconds))
         yield from ahead.pictures_before(item, None)
 
 
-class _Ahead:
-    """Detections picture by picture, with a look at which picture is next."""
+_Row: TypeAlias = StoredDetection | StoredEmbedding | StoredClassification
 
-    def __init__(self, detections: Iterable[StoredDetection]) -> None:
-        self._groups = groupby(detections, key=lambda stored: (stored.item, stored.frame_index))
+
+def _place(row: _Row) -> tuple[int, int]:
+    return row.item, -1 if row.frame_index is None else row.frame_index
+
+
+def _picture(
+    item: Item, rows: Iterable[_Row], frame: int | None = None, seconds: float | None = None
+) -> Picture:
+    found = tuple(rows)
+    vectors = [row for row in found if isinstance(row, StoredEmbedding)]
+    return Picture(
+        item,
+        tuple(row for row in found if isinstance(row, StoredDetection)),
+        frame,
+        seconds,
+        classes=tuple(row for row in found if isinstance(row, StoredClassification)),
+        embedding=vectors[0] if vectors else None,
+    )
+
+
+class _Ahead:
+    """Rows picture by picture, with a look at which picture is next."""
+
+    def __init__(self, rows: Iterable[_Row]) -> None:
+        self._groups = groupby(rows, key=lambda row: (row.item, row.frame_index))
         self.item: int | None
-        """Of the next detections; None after the last."""
+        """Of the next rows; None after the last."""
         self._frame: int | None
-        self._found: Iterator[StoredDetection]
+        self._found: Iterator[_Row]
         self._advance()
 
-    def take(self, item: Item, frame: int | None) -> tuple[StoredDetection, ...]:
+    def take(self, item: Item, frame: int | None) -> tuple[_Row, ...]:
         """Those of this picture, if they are next, else none."""
         if (self.item, self._frame) != (item.index, frame):
             return ()
@@ -117,17 +180,19 @@ class _Ahead:
         while self.item == item.index and self._frame is not None:
             if frame is not None and self._frame >= frame:
                 return
-            found = self.take(item, self._frame)
-            yield Picture(item, found, found[0].frame_index, found[0].pts_seconds)
+            at = self._frame
+            found = self.take(item, at)
+            yield _picture(item, found, at, _seconds(found[0]))
 
     def _advance(self) -> None:
         (self.item, self._frame), self._found = next(self._groups, _NO_GROUP)
 
 
-_NO_GROUP: tuple[tuple[int | None, int | None], Iterator[StoredDetection]] = (
-    (None, None),
-    iter(()),
-)
+_NO_GROUP: tuple[tuple[int | None, int | None], Iterator[_Row]] = ((None, None), iter(()))
+
+
+def _seconds(row: _Row) -> float | None:
+    return row.from_seconds if isinstance(row, StoredClassification) else row.pts_seconds
 
 
 def provenance_of(job: Job, digest: str | None) -> Mapping[str, object] | None:
@@ -148,6 +213,7 @@ def detection_json(detection: Detection) -> dict[str, object]:
         "keypoints": None if keypoints is None else points_json(keypoints),
         "predicted_iou": _short(detection.predicted_iou),
         "stability_score": _short(detection.stability_score),
+        "embedding": None if detection.embedding is None else vector_json(detection.embedding),
     }
 
 

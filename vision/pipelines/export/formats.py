@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from vision.errors import FieldError, InvalidRequest
+from vision.pipelines.export.classes import write_classes
 from vision.pipelines.export.coco import write_coco
 from vision.pipelines.export.csv import write_csv
 from vision.pipelines.export.cvat import write_cvat
+from vision.pipelines.export.embeddings import write_embeddings
 from vision.pipelines.export.findings import JobFindings
 from vision.pipelines.export.jsonl import write_jsonl
 from vision.pipelines.export.mot import write_mot
@@ -27,15 +29,25 @@ class ExportFormat:
     """Raises InvalidRequest where the job has nothing that the format is for."""
     has_masks: bool = True
     """Without, detections may come without masks and keypoints: most of the bytes."""
+    has_embeddings: bool = False
+    """Without, detections may come without their vectors."""
 
 
 FORMATS: Mapping[str, ExportFormat] = {
     one.name: one
     for one in (
         ExportFormat("coco", "application/json", ".json", write_coco),
-        ExportFormat("jsonl", "application/x-ndjson", ".jsonl", write_jsonl),
+        ExportFormat("jsonl", "application/x-ndjson", ".jsonl", write_jsonl, has_embeddings=True),
         ExportFormat("csv", "text/csv; charset=utf-8", ".csv", write_csv),
         ExportFormat("parquet", "application/vnd.apache.parquet", ".parquet", write_parquet),
+        ExportFormat(
+            "embeddings",
+            "application/vnd.apache.parquet",
+            ".parquet",
+            write_embeddings,
+            has_masks=False,
+        ),
+        ExportFormat("classes", "text/csv; charset=utf-8", ".csv", write_classes, has_masks=False),
         ExportFormat("mot", "application/zip", ".zip", write_mot, has_masks=False),
         ExportFormat("cvat", "application/zip", ".zip", write_cvat),
         ExportFormat("yolo", "application/zip", ".zip", write_yolo, has_masks=False),

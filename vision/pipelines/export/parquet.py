@@ -46,15 +46,16 @@ COLUMNS = pa.schema(
 
 def write_parquet(findings: JobFindings, file: BinaryIO) -> None:
     """Key `vision` of the metadata: the job, its provenances, and every item with its state."""
-    schema = COLUMNS.with_metadata({"vision": orjson.dumps(_metadata(findings))})
+    schema = COLUMNS.with_metadata(metadata_of(findings))
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for rows in _in_groups(_rows(findings)):
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _metadata(findings: JobFindings) -> dict[str, object]:
+def metadata_of(findings: JobFindings) -> dict[str, bytes]:
+    """Of a file about the job."""
     job = findings.job
-    return {
+    document: dict[str, object] = {
         "job_id": str(job.id),
         "job_state": job.state.value,
         "pipeline": job.pipeline,
@@ -63,6 +64,7 @@ def _metadata(findings: JobFindings) -> dict[str, object]:
         # A detection per row has no row for an image without any, or for one that failed.
         "items": [_item(item) for item in findings.items],
     }
+    return {"vision": orjson.dumps(document)}
 
 
 def _item(item: Item) -> dict[str, object]:
