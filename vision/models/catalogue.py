@@ -153,9 +153,10 @@ def _labels(entry: ListedModel) -> tuple[str, ...]:
 
 
 def _license(listed: str | ListedLicense) -> License:
-    if isinstance(listed, str):
-        listed = _restricted().get(listed, ListedLicense(name=listed))
-    return License(**dict(listed))
+    """What a family's file says goes before what is known of that licence."""
+    said = ListedLicense(name=listed) if isinstance(listed, str) else listed
+    known = _restricted().get(said.name, said)
+    return License(**dict(known) | said.model_dump(exclude_unset=True))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import torch
@@ -17,7 +17,9 @@ from vision.models.weights import WeightsStore
 NAME = "convnextv2"
 LISTED = "convnextv2_tiny"
 LABELS = ("cat", "hat", "bat")
-CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
+RESTRICTED = "DINOv3 License"
+"""A licence that forbids uses."""
+CONTRIBUTING = Path(__file__).parents[1] / "CONTRIBUTING.md"
 
 
 def block(language: str) -> str:
@@ -32,6 +34,12 @@ def example_family(folder: Path, *, listed: str | None = None) -> Iterator[None]
     """The example is part of the product meanwhile; `listed` in place of the document's block."""
     with added_family(folder, NAME, listed=listed or block("yaml"), code=block("python")):
         yield
+
+
+def restricted_family(folder: Path) -> AbstractContextManager[None]:
+    """The same under a licence that forbids uses."""
+    listed = block("yaml").replace("license: Apache-2.0", f"license: {RESTRICTED}")
+    return example_family(folder, listed=listed)
 
 
 def save_tiny(folder: Path, *, seed: int = 0) -> ConvNextV2ForImageClassification:
