@@ -8,7 +8,7 @@ OPENCV_ADVICE := OpenCV needs system libraries; on Debian or Ubuntu: apt-get ins
 PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format bench up lock clean
+.PHONY: help setup demo test test-slow check format docs bench up lock clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ check: setup ## Format, lint, types and import contracts
 format: setup ## Put the sources into the one format
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/ruff check --fix .
+
+docs: setup ## Write docs/models.md anew, from the catalogue
+	$(PYTHON) -m vision.models.models_page > docs/models.md
 
 bench: setup ## Measure this machine, each figure beside its reference
 	@$(PYTHON) -m tests.bench
