@@ -124,6 +124,8 @@ class UpstreamRun:
     ) -> tuple[list[int], Sequence[RleMask], Sequence[float]]:
         inputs = self._processor(images=image, return_tensors="pt")
         if prompts:
+            # Upstream takes the list itself, and empties it.
+            prompts["obj_ids"] = list(prompts["obj_ids"])
             self._processor.add_inputs_to_inference_session(
                 self.session, number, original_size=inputs.original_sizes[0], **prompts
             )
