@@ -24,6 +24,7 @@ OPTIONAL_LIBRARIES = {
     "segment_anything": "vision-service[models]",
     "safetensors": "vision-service[models]",
     "trackers": "vision-service[models]",
+    "transformers": "vision-service[models]",
 }
 """What to install when a library is missing: the client side works without them."""
 

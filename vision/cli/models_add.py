@@ -15,14 +15,23 @@ def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of your own.")],
     *,
     like: Annotated[str, typer.Option(help="The listed model whose network they fit.")],
-    file: Annotated[Path, typer.Option(help="Your weights file.")],
+    file: Annotated[
+        Path,
+        typer.Option(
+            metavar="FILE_OR_FOLDER", help="Your weights; a folder where the listed model has one."
+        ),
+    ],
     labels: Annotated[
         str | None,
-        typer.Option(help="A text file with one label a line, or a list with commas."),
+        typer.Option(
+            help="A text file with one label a line, or a list with commas; default: those in "
+            "the folder's config.json, else those of the listed model."
+        ),
     ] = None,
 ) -> None:
     """Register your own fine-tuned weights under a name of their own."""
     names = () if labels is None else read_labels(labels)
     folder = models_dir(read_settings())
     spec = add_model(folder, name, like=like, file=file, labels=names)
-    out().print(f"{spec.name}: verified and stored; it knows {', '.join(spec.reportable_labels)}")
+    knows = f"; it knows {', '.join(spec.reportable_labels)}" if spec.reportable_labels else ""
+    out().print(f"{spec.name}: verified and stored{knows}")

@@ -19,6 +19,7 @@ LIBRARIES = (
     "segment_anything",
     "safetensors",
     "trackers",
+    "transformers",
 )
 CODECS = (
     *("av1", "h264", "hevc", "mjpeg", "mpeg2video", "mpeg4", "prores", "vp8", "vp9"),
