@@ -7,8 +7,10 @@ from transformers import Sam2Model, Sam2Processor
 from vision.models.base import MaskGenerator, ModelIdentity, PromptSegmenter
 from vision.models.families import Family
 from vision.models.pretrained import load_network, load_processor
+from vision.models.sam2_video import load_sam2_follower
 from vision.models.spec import ModelSpec
 from vision.models.transformers_sam import TransformersSam
+from vision.models.video import VideoSegmenter
 
 
 def load(spec: ModelSpec, folder: Path, identity: ModelIdentity) -> TransformersSam:
@@ -18,4 +20,6 @@ def load(spec: ModelSpec, folder: Path, identity: ModelIdentity) -> Transformers
     return TransformersSam(network, processor, identity=identity)
 
 
-FAMILY = Family(loaders={PromptSegmenter: load, MaskGenerator: load})
+FAMILY = Family(
+    loaders={PromptSegmenter: load, MaskGenerator: load, VideoSegmenter: load_sam2_follower}
+)

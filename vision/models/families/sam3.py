@@ -11,9 +11,12 @@ from transformers import Sam3Model, Sam3Processor, Sam3TrackerModel, Sam3Tracker
 from vision.models.base import ConceptSegmenter, MaskGenerator, ModelIdentity, PromptSegmenter
 from vision.models.families import Family
 from vision.models.pretrained import load_network, load_processor
+from vision.models.sam2_video import load_sam3_follower
+from vision.models.sam3_video import load_sam3_word_follower
 from vision.models.spec import ModelSpec
 from vision.models.transformers_concepts import TransformersConcepts
 from vision.models.transformers_sam import TransformersSam
+from vision.models.video import ConceptFollower, VideoSegmenter
 
 
 def load_concepts(spec: ModelSpec, folder: Path, identity: ModelIdentity) -> TransformersConcepts:
@@ -35,5 +38,7 @@ FAMILY = Family(
         ConceptSegmenter: load_concepts,
         PromptSegmenter: load_tracker,
         MaskGenerator: load_tracker,
+        VideoSegmenter: load_sam3_follower,
+        ConceptFollower: load_sam3_word_follower,
     }
 )
