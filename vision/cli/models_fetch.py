@@ -57,9 +57,9 @@ def import_weights(
 
 def _opened(settings: Settings) -> tuple[Catalogue, Pulls]:
     folder = models_dir(settings)
-    mirror = None if settings.models_mirror is None else Mirror.open(settings.models_mirror)
-    token = None if settings.hf_token is None else settings.hf_token.get_secret_value()
-    pulls = Pulls(WeightsStore(folder), mirror=mirror, token=token)
+    mirror = Mirror.open(settings.models_mirror) if settings.models_mirror else None
+    token = settings.hf_token.get_secret_value() if settings.hf_token else None
+    pulls = Pulls(WeightsStore(folder), mirror=mirror, token=token or None)
     return Catalogue.load(folder / OWN_CATALOGUE), pulls
 
 
