@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from seeded import as_pixels, picture
-from torch import Tensor, nn
+from settling import settle_head
 from transformers import (
     DetrConfig,
     DetrForObjectDetection,
@@ -142,24 +142,11 @@ def _spread(network: Any) -> None:
 
 
 def _settle(network: Any, processor: Any, heads: Mapping[str, float]) -> None:
-    """Move and scale each output of the heads, so that it is 0 in the mean and deviates so much."""
     network.eval()
     inputs = processor(images=[as_pixels(picture(90, 130, seed=3)) * 255], return_tensors="pt")
     for name, deviation in heads.items():
-        seen: list[Tensor] = []
         head = network.get_submodule(name)
-        hook = head.register_forward_hook(lambda _head, _inputs, output: seen.append(output))  # noqa: B023
-        network(**inputs)
-        hook.remove()
-        _standardize(head, seen[-1], deviation)
-
-
-def _standardize(head: nn.Module, output: Tensor, deviation: float) -> None:
-    weight, bias = head.parameters()
-    rows = output.transpose(0, 1 if isinstance(head, nn.Conv2d) else -1).flatten(1)
-    scale = deviation / rows.std(1)
-    weight.mul_(scale.reshape(-1, *[1] * (weight.ndim - 1)))
-    bias.sub_(rows.mean(1)).mul_(scale)
+        settle_head(head, lambda: network(**inputs), deviation=deviation)
 
 
 def own_model(models_dir: Path, folder: Path, *, like: str, name: str = "own") -> ModelPool:

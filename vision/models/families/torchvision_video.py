@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torchvision.models
+from torch import nn
 
 from vision.models.base import ClipClassifier, ModelIdentity
 from vision.models.families import Family
@@ -28,7 +29,7 @@ CLIP_FRAMES: Mapping[str, int] = {
 
 def load(spec: ModelSpec, file: Path, identity: ModelIdentity) -> TorchvisionClipClassifier:
     """The network that the entry names, with as many classes as labels."""
-    network = torchvision.models.get_model(spec.builder, weights=None, num_classes=len(spec.labels))
+    network = build(spec.builder, num_classes=len(spec.labels))
     load_state(network, read_state(file), what=what_should_fit(spec))
     return TorchvisionClipClassifier(
         network,
@@ -37,6 +38,14 @@ def load(spec: ModelSpec, file: Path, identity: ModelIdentity) -> TorchvisionCli
         identity=identity,
         labels=spec.labels,
     )
+
+
+def build(builder: str, *, num_classes: int) -> nn.Module:
+    """With fresh random weights."""
+    network: nn.Module = torchvision.models.get_model(
+        builder, weights=None, num_classes=num_classes
+    )
+    return network
 
 
 FAMILY = Family(loaders={ClipClassifier: load})
