@@ -194,6 +194,8 @@ def _save(network_class: Any, config: Any, folder: Path) -> None:
     torch.manual_seed(SEED)
     network = network_class(config).eval()
     network.apply(_spread)
+    if isinstance(network, EdgeTamVideoModel):
+        _settle_batch_norm(network.vision_encoder)
     # In the "original format" upstream writes names of sam3_video that it can't read again.
     network.save_pretrained(folder, save_original_format=False)
 
@@ -204,6 +206,17 @@ def _spread(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=module.weight[0].numel() ** -0.5)
     if isinstance(module, nn.Embedding):
         nn.init.normal_(module.weight)
+
+
+def _settle_batch_norm(encoder: nn.Module) -> None:
+    """Let it see a picture: else the signal of a deep random network explodes or dies away."""
+    for module in encoder.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+            module.train()
+    with torch.no_grad():
+        encoder(torch.randn(1, 3, SIDE, SIDE))
+    encoder.eval()
 
 
 def _prompts(side: int, patch: int) -> dict[str, int]:
