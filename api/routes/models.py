@@ -13,7 +13,6 @@ from api.schemas.models import (
 from api.services import Given, Services
 from vision.models.acceptances import Acceptance
 from vision.models.licenses import License
-from vision.models.snapshots import read_lock
 from vision.models.spec import ModelSpec, SnapshotSpec
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -111,7 +110,7 @@ def _weights(services: Services, spec: ModelSpec) -> WeightsAnswer:
     return WeightsAnswer(
         file=spec.weights.file,
         hub=hub,
-        revision=_revision(services, spec),
+        revision=store.revision(spec),
         files=_files(spec),
         sha256=store.known_sha256(spec),
         size_bytes=spec.weights.size_bytes,
@@ -119,13 +118,6 @@ def _weights(services: Services, spec: ModelSpec) -> WeightsAnswer:
         shipped=spec.weights.shipped,
         command=f"vision models pull {spec.name}" if can_be_pulled else None,
     )
-
-
-def _revision(services: Services, spec: ModelSpec) -> str | None:
-    if not isinstance(spec.weights, SnapshotSpec):
-        return None
-    lock = read_lock(services.engine.weights.place(spec))
-    return spec.weights.revision if lock is None else lock.revision
 
 
 def _files(spec: ModelSpec) -> tuple[str, ...]:

@@ -175,12 +175,21 @@ def test_broken_own_catalogue_is_named(tmp_path: Path, content: str) -> None:
         Catalogue.load(own_file)
 
 
-def test_api_side_modules_need_no_torch() -> None:
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("vision.models.weights, vision.models.base, vision.pipelines.plan", {"huggingface_hub"}),
+        ("api.app, vision.cli.models", {"huggingface_hub"}),
+        ("vision.models.pulls, vision.models.readiness, vision.models.models_page", set()),
+    ],
+    ids=["library", "API and list", "pulls"],
+)
+def test_modules_beside_the_worker_need_no_torch(modules: str, unwanted: set[str]) -> None:
+    heavy = {"torch", "torchvision", "cv2", "segment_anything", "transformers", "timm"} | unwanted
     program = (
-        "import sys, vision.models.catalogue, vision.models.weights, vision.models.base, "
-        "vision.pipelines.plan, vision.pipelines.named, vision.pipelines.document; "
+        f"import sys, {modules}, vision.models.catalogue; "
         "vision.models.catalogue.Catalogue.load(); "
-        "print({'torch', 'torchvision', 'cv2', 'segment_anything'} & {*sys.modules})"
+        f"print({heavy!r} & {{*sys.modules}})"
     )
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

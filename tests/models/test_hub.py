@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hub_server import COMMIT, LATER, TOKEN, HubServer, serving_hub
 
-from vision.errors import InvalidRequest, OperatorError, TemporaryError, WeightsMismatch
+from vision.errors import OperatorError, TemporaryError, WeightsMismatch
 from vision.models.catalogue import listed_specs
 from vision.models.pulls import Pulls
 from vision.models.snapshots import LOCK_FILE, read_lock
@@ -207,6 +207,16 @@ def test_another_revision_can_be_chosen(pulls: Pulls, hub: HubServer) -> None:
     assert pulls.store.verified(SPEC) == (place, DIGEST)
 
 
+def test_pinned_revision_wins_over_one_that_is_here(pulls: Pulls, hub: HubServer) -> None:
+    place = pulls.pull(SPEC)
+    hub.commits[LATER] = {**FILES, "config.json": b"{}"}
+
+    pulls.pull(spec_of(revision=LATER))
+
+    assert (place / "config.json").read_bytes() == b"{}"
+    assert pulls.store.revision(SPEC) == LATER
+
+
 def test_pinned_revision_is_asked_for(pulls: Pulls, hub: HubServer) -> None:
     hub.commits[LATER] = {**FILES, "config.json": b"{}"}
 
@@ -231,7 +241,7 @@ def test_what_is_not_there_is_named(pulls: Pulls) -> None:
         pulls.pull(spec_of(hub="somebody/else"))
     with pytest.raises(OperatorError, match="has no revision v9"):
         pulls.pull(SPEC, revision="v9")
-    with pytest.raises(InvalidRequest, match=r"somebody/tiny has no vocab\.json, which tiny needs"):
+    with pytest.raises(OperatorError, match=r"somebody/tiny has no vocab\.json, which tiny needs"):
         pulls.pull(spec_of(files={**dict.fromkeys(WANTED), "vocab.json": None}))
     assert not pulls.store.is_present(SPEC)
 

@@ -73,7 +73,9 @@ def test_given_labels_go_before_those_in_the_folder(models_dir: Path, tiny: Path
     assert spec.labels == ("a", "b", "c")
 
 
-@pytest.mark.parametrize("name", ["pytorch_model.bin", "modeling.py", "trainer.pt", "w.pkl"])
+@pytest.mark.parametrize(
+    "name", ["pytorch_model.bin", "modeling.py", "trainer.pt", "w.pkl", "a b.json", "ä.json"]
+)
 def test_pickles_and_code_are_refused(models_dir: Path, tiny: Path, name: str) -> None:
     (tiny / name).write_bytes(b"")
 

@@ -234,6 +234,13 @@ def test_pull_of_what_is_not_downloaded_is_refused(store: WeightsStore) -> None:
         Pulls(store).pull(listed_specs()["demo_sam"])
 
 
+def test_pull_of_a_file_has_no_revisions(store: WeightsStore, server: Server) -> None:
+    with pytest.raises(InvalidRequest, match="no revisions"):
+        Pulls(store).pull(spec_at(server.url), revision="main")
+
+    assert server.asked == []
+
+
 def test_two_pulls_of_one_file_do_not_mix(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
 

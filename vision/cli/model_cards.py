@@ -1,7 +1,7 @@
 """What the command line says about a model: a row, and its card."""
 
 from vision.models.readiness import state
-from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec
+from vision.models.spec import ModelSpec, SnapshotSpec
 from vision.models.weights import WeightsStore
 
 MIB = 1024 * 1024
@@ -41,7 +41,7 @@ def summary(spec: ModelSpec, weights: WeightsStore) -> dict[str, object]:
 def card(spec: ModelSpec, weights: WeightsStore) -> dict[str, object]:
     """Everything that is known."""
     return summary(spec, weights) | {
-        "weights": _weights(spec.weights, weights.is_present(spec)),
+        "weights": _weights(spec, weights),
         "like": spec.like,
         "needs": list(spec.needs),
         "extra": spec.extra,
@@ -60,17 +60,18 @@ def card(spec: ModelSpec, weights: WeightsStore) -> dict[str, object]:
     }
 
 
-def _weights(weights: WeightsSpec | SnapshotSpec, is_present: bool) -> dict[str, object]:
+def _weights(spec: ModelSpec, weights: WeightsStore) -> dict[str, object]:
+    listed = spec.weights
     known: dict[str, object] = {
-        "file": weights.file,
-        "size_bytes": weights.size_bytes,
-        "sha256": weights.sha256,
-        "is_present": is_present,
+        "file": listed.file,
+        "size_bytes": listed.size_bytes,
+        "sha256": listed.sha256,
+        "is_present": weights.is_present(spec),
     }
-    if not isinstance(weights, SnapshotSpec):
+    if not isinstance(listed, SnapshotSpec):
         return known
-    names = [*weights.files, *weights.optional_files]
-    return known | {"hub": weights.hub, "revision": weights.revision, "files": names}
+    names = [*listed.files, *listed.optional_files]
+    return known | {"hub": listed.hub, "revision": weights.revision(spec), "files": names}
 
 
 def _acceptance(spec: ModelSpec, weights: WeightsStore) -> str:

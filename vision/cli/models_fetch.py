@@ -52,7 +52,8 @@ def import_weights(
 ) -> None:
     """Take a local copy of a listed model's weights, verified by hash."""
     catalogue, pulls = _opened(read_settings())
-    _say_where(catalogue[name], pulls.take(catalogue[name], source))
+    spec = catalogue[name]
+    _say_where(spec, pulls.take(spec, source), pulls)
 
 
 def _opened(settings: Settings) -> tuple[Catalogue, Pulls]:
@@ -71,11 +72,16 @@ def _pull(spec: ModelSpec, pulls: Pulls, revision: str | None) -> None:
             lambda here, total: bar.update(task, completed=here, total=total),
             revision=revision,
         )
-    _say_where(spec, place)
+    _say_where(spec, place, pulls)
 
 
-def _say_where(spec: ModelSpec, place: Path) -> None:
+def _say_where(spec: ModelSpec, place: Path, pulls: Pulls) -> None:
     out().print(f"{spec.name}: verified, at {place}")
+    if not pulls.store.acceptances.permits(spec):
+        out().print(
+            f"{spec.name}: its licence, {spec.license.name}, forbids uses; it runs after "
+            f"`vision models accept {spec.name}`"
+        )
 
 
 def _download_bar() -> Progress:

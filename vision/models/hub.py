@@ -60,7 +60,7 @@ class HubRepository:
             one.rfilename: RemoteFile(one.size, one.lfs.sha256 if one.lfs else None)
             for one in info.siblings or ()
         }
-        return RemoteFolder(files, revision=info.sha)
+        return RemoteFolder(self.name, files, revision=info.sha)
 
     def fetch(
         self, name: str, part: Path, *, folder: RemoteFolder, on_bytes: Callable[[int], None]
@@ -114,6 +114,11 @@ class HubRepository:
                 f"{self.name}: {error or type(error).__name__}; run it again to go on, "
                 f"or {self._by_hand()}"
             ) from error
+        except OSError as error:
+            if error.errno is not None:
+                raise OperatorError(f"can't keep what comes: {error.strerror}") from error
+            # What the client says of an answer that ended too early.
+            raise TemporaryError(f"{self.name}: cut short; run it again to go on") from error
 
     def _refused(self, error: HfHubHTTPError) -> OperatorError | TemporaryError:
         status = error.response.status_code

@@ -24,10 +24,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from vision.models.licenses import Gate
-from vision.models.snapshots import DATA_SUFFIXES
+from vision.models.snapshots import DATA_SUFFIXES, FILE_NAME
 from vision.models.spec import Task
 
-FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+FileName = Annotated[str, Field(pattern=rf"^{FILE_NAME.pattern}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 MIB = 1024 * 1024
 

@@ -106,7 +106,8 @@ class MirroredFolder:
         lock = self._lock()
         sizes = self.mirror.sizes(self.name)
         files = {name: RemoteFile(size, lock.files.get(name)) for name, size in sizes.items()}
-        return RemoteFolder(files, revision=lock.revision)
+        what = f"the mirror {self.mirror.url}"
+        return RemoteFolder(what, files, revision=lock.revision)
 
     def fetch(
         self, name: str, part: Path, *, folder: RemoteFolder, on_bytes: Callable[[int], None]

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vision.errors import OperatorError
+from vision.models.snapshots import FILE_NAME
 
 OWN_CATALOGUE = "catalogue.yaml"
 OWN_FOLDER = "own"
@@ -28,7 +29,7 @@ class OwnModel(BaseModel):
     """Inside the models folder: a file, or a folder with `files`."""
     sha256: Sha256
     size_bytes: int
-    files: dict[Annotated[str, Field(pattern=NAME_PATTERN)], Sha256] | None = None
+    files: dict[Annotated[str, Field(pattern=rf"^{FILE_NAME.pattern}$")], Sha256] | None = None
     """Of a folder: name to SHA-256."""
     labels: tuple[str, ...] = ()
     """By class id, with the background where the network has one."""

@@ -13,7 +13,6 @@ from vision.models.files import copy_durably, move_durably
 from vision.models.hub import HubRepository
 from vision.models.mirror import Mirror
 from vision.models.snapshot_arrival import SnapshotArrival
-from vision.models.snapshots import read_lock
 from vision.models.sources import SnapshotSource
 from vision.models.spec import ModelSpec, SnapshotSpec, WeightsSpec
 from vision.models.weights import WeightsStore, remedy, require_right_hash
@@ -97,30 +96,31 @@ class Pulls:
         *,
         revision: str | None,
     ) -> Path:
-        place = self.store.place(spec)
-        if revision is None and self.store.is_whole(spec):
-            return place
-        source = self._source(spec, weights, revision)
-        arrival = SnapshotArrival(spec, weights, self._made_place(spec))
+        here = self.store.revision(spec) if self.store.is_present(spec) else None
+        wanted = revision or weights.revision or here
+        is_same = wanted == here or here is None
+        if is_same and revision is None and self.store.is_whole(spec):
+            return self.store.place(spec)
+        source = self._source(spec, weights, wanted, is_chosen=revision is not None)
+        place = self._made_place(spec)
         lock = place.with_name(f".{place.name}.lock")
         with exclusive(lock, f"{spec.name} is being downloaded"):
-            return arrival.pulled(source, on_progress, keeps_lock=revision is None)
+            arrival = SnapshotArrival(spec, weights, place)
+            return arrival.pulled(source, on_progress, keeps_lock=is_same)
 
     def _source(
-        self, spec: ModelSpec, weights: SnapshotSpec, revision: str | None
+        self, spec: ModelSpec, weights: SnapshotSpec, revision: str | None, *, is_chosen: bool
     ) -> SnapshotSource:
         if self.mirror is not None:
-            if revision is not None:
+            if is_chosen:
                 raise InvalidRequest("a mirror has one revision of each model")
             return self.mirror.folder(weights.file)
         if weights.hub is None:
             raise InvalidRequest(f"{spec.name} isn't downloaded: {remedy(spec)}")
-        lock = read_lock(self.store.place(spec))
-        locked = None if lock is None else lock.revision
         return HubRepository(
             weights.hub,
             model=spec.name,
-            revision=revision or weights.revision or locked,
+            revision=revision,
             token=self.token,
             endpoint=self.endpoint,
         )

@@ -41,7 +41,9 @@ class SnapshotArrival:
         OperatorError, TemporaryError.
         """
         found = source.look()
-        names = self._names(found.files, f"{self.weights.hub or source}")
+        names = self._names(found.files)
+        if names is None:
+            raise OperatorError(self._lacking(found))
         wanted = self._wanted(found, keeps_lock=keeps_lock)
         stage = self._stage(found.revision)
         progress = _Progress(on_progress, found, names)
@@ -53,24 +55,31 @@ class SnapshotArrival:
 
     def copied(self, folder: Path) -> Path:
         """From a folder that somebody brought; other files in it are left there."""
-        here = {one.name: RemoteFile() for one in folder.iterdir() if one.is_file()}
-        names = self._names(here, str(folder))
         brought = read_lock(folder) or SnapshotLock({})
-        remote = RemoteFolder(
-            {name: RemoteFile(sha256=brought.files.get(name)) for name in names},
-            revision=brought.revision,
-        )
+        here = {
+            one.name: RemoteFile(sha256=brought.files.get(one.name))
+            for one in folder.iterdir()
+            if one.is_file()
+        }
+        remote = RemoteFolder(str(folder), here, revision=brought.revision)
+        names = self._names(here)
+        if names is None:
+            raise InvalidRequest(self._lacking(remote))
         with staging(self.place) as stage:
             copy_files(folder, stage, names)
             wanted = self._wanted(remote, keeps_lock=False)
             return self._placed(stage, names, wanted, revision=brought.revision)
 
-    def _names(self, there: Mapping[str, RemoteFile], what: str) -> tuple[str, ...]:
-        lacking = [name for name in self.weights.files if name not in there]
-        if lacking:
-            raise InvalidRequest(f"{what} has no {lacking[0]}, which {self.spec.name} needs")
+    def _names(self, there: Mapping[str, RemoteFile]) -> tuple[str, ...] | None:
+        """What is taken; None when something that is needed isn't there."""
+        if not set(self.weights.files) <= set(there):
+            return None
         optional = [name for name in self.weights.optional_files if name in there]
         return (*self.weights.files, *optional)
+
+    def _lacking(self, folder: RemoteFolder) -> str:
+        lacking = sorted(set(self.weights.files) - set(folder.files))
+        return f"{folder.what} has no {lacking[0]}, which {self.spec.name} needs"
 
     def _wanted(self, found: RemoteFolder, *, keeps_lock: bool) -> dict[str, str]:
         """SHA-256 by name: what the other side says, over that what an earlier pull wrote down,

@@ -6,6 +6,7 @@ it was taken stands in its lock, with every file's hash.
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from vision.models.files import sync
 from vision.models.spec import TENSORS_SUFFIX
 
 LOCK_FILE = "vision-lock.json"
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 CONFIG_FILE = "config.json"
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 """In its place, of open_clip's models."""
@@ -50,6 +52,8 @@ def data_files(folder: Path) -> tuple[str, ...]:
     for entry in found:
         if entry.is_symlink() or not entry.is_file():
             raise InvalidRequest(f"{entry} is a link or a folder; give a folder of plain files")
+        if not FILE_NAME.fullmatch(entry.name):
+            raise InvalidRequest(f"{entry.name!r}: letters, digits, dot, dash and underscore")
         if entry.suffix not in DATA_SUFFIXES:
             raise InvalidRequest(
                 f"{entry.name} is none of {', '.join(DATA_SUFFIXES)}; save the model as safetensors"
@@ -66,13 +70,15 @@ def files_hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
     return {name: file_sha256(folder / name) for name in names}
 
 
-def require_hashes(what: str, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+def require_hashes(
+    what: str, found: Mapping[str, str], wanted: Mapping[str, str], *, advice: str = ""
+) -> None:
     """Raises WeightsMismatch for the first file that isn't as recorded."""
     for name, digest in wanted.items():
         if found[name] != digest:
             raise WeightsMismatch(
                 f"{name} isn't the file of {what}: its SHA-256 is {found[name]}, "
-                f"that on record {digest}"
+                f"that on record {digest}{advice and '; '}{advice}"
             )
 
 

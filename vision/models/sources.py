@@ -18,6 +18,8 @@ class RemoteFile:
 class RemoteFolder:
     """What the other side has."""
 
+    what: str
+    """How sentences call it."""
     files: Mapping[str, RemoteFile]
     """By name; may be more than is wanted."""
     revision: str | None

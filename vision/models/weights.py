@@ -54,6 +54,13 @@ class WeightsStore:
         """The same of every file, configurations included."""
         return listing_sha256(self._hashes_now(spec))
 
+    def revision(self, spec: ModelSpec) -> str | None:
+        """The hub's commit that is here, else the catalogue's; None where neither is known."""
+        if not isinstance(spec.weights, SnapshotSpec):
+            return None
+        lock = read_lock(self.place(spec))
+        return spec.weights.revision if lock is None else lock.revision
+
     def known_sha256(self, spec: ModelSpec) -> str | None:
         """Of what is here, else as the catalogue says; None where nobody knows."""
         try:
@@ -74,7 +81,7 @@ class WeightsStore:
         recorded = self._recorded(spec, spec.weights)
         require_nothing_else(path, recorded)
         found = files_hashes(path, recorded)
-        require_hashes(spec.name, found, recorded)
+        require_hashes(spec.name, found, recorded, advice=remedy(spec))
         return path, files_sha256(found)
 
     def is_whole(self, spec: ModelSpec) -> bool:
