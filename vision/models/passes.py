@@ -75,6 +75,20 @@ class Passes:
             done += len(indices)
         return found
 
+    def whole(self, run: Callable[[int], P], *, most: int, shape: str) -> P:
+        """Of work that divides itself: `run(size)` with `most` at a time, or as many as fit."""
+        key = self._key(shape)
+        size = min(most, self._model.batch_sizes.get(key) or most)
+        while True:
+            try:
+                return run(size)
+            except torch.OutOfMemoryError:
+                if size == 1:
+                    raise
+            _let_go()
+            size //= 2
+            self._model.batch_sizes.lower(key, size)
+
     def _size(self, count: int, run: Callable[[Indices], P], key: PassKey) -> int:
         known = self._model.batch_sizes.get(key)
         if known is not None:

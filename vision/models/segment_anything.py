@@ -4,7 +4,6 @@ The image is embedded once; every prompt asks that embedding again. Results are 
 upstream's `SamPredictor` and `SamAutomaticMaskGenerator` on the same network.
 """
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -32,10 +31,13 @@ from vision.models.base import (
 from vision.models.device import Placement
 from vision.models.frugal_predictor import FrugalPredictor
 from vision.models.mask_results import everything, joined, no_masks
+from vision.models.passes import Passes
 from vision.models.state import memory_bytes
 
 BOXES_PER_DECODE = 32
 """The decoder copies the image's features for every box: 32 are 134 MB for sam_vit_*."""
+BOXES, POINTS = "boxes", "points"
+"""What passes through the decoder together."""
 VALUES_AT_ONCE = 2**26
 """Mask values at full resolution in memory at a time: 256 MB of float32."""
 EVERYTHING_VALUES_AT_ONCE = 2**28
@@ -61,6 +63,7 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         network.image_encoder = _Encoder(network.image_encoder, placement)
         self._network = network.to(identity.device).eval()
         self._resize = ResizeLongestSide(network.image_encoder.img_size)
+        self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
 
     def _embed(self, image: RgbImage) -> ImageEmbedding:
         size = ImageSize.of(image)
@@ -76,23 +79,23 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         features = embedding.features
         if not isinstance(features, _Features):
             return no_masks(prompts.objects, embedding.size)
+        size = embedding.size
         with torch.inference_mode():
-            parts = [
-                self._read_out(low, predicted_iou, features, embedding.size)
-                for low, predicted_iou in self._decoded(features, prompts, embedding.size)
-            ]
+            parts = self._passes.parts(
+                len(prompts.boxes),
+                lambda some: self._of_boxes(features, prompts.boxes[some], size),
+                shape=BOXES,
+            )
+            if len(prompts.points):
+                decoded = self._of_points(features, prompts.points, size)
+                parts.insert(0, self._read_out(*decoded, features, size))
         return joined(parts)
 
-    def _decoded(
-        self, features: _Features, prompts: Prompts, size: ImageSize
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Small mask logits (n, 1, h, w) and predicted IoU (n, 1): points' object, then boxes."""
-        if len(prompts.points):
-            yield self._of_points(features, prompts.points, size)
-        shape = (size.height, size.width)
-        for start in range(0, len(prompts.boxes), BOXES_PER_DECODE):
-            boxes = self._resize.apply_boxes(prompts.boxes[start : start + BOXES_PER_DECODE], shape)
-            yield self._decode(features, boxes=self._tensor(boxes))
+    def _of_boxes(
+        self, features: _Features, boxes: NDArray[np.float32], size: ImageSize
+    ) -> PromptedMasks:
+        scaled = self._resize.apply_boxes(boxes, (size.height, size.width))
+        return self._read_out(*self._decode(features, boxes=self._tensor(scaled)), features, size)
 
     def _of_points(
         self, features: _Features, points: NDArray[np.float32], size: ImageSize
@@ -152,8 +155,16 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         size = ImageSize.of(image)
         if self._is_sliver(size):
             return everything([])
+        feasible = affordable(options, size)
+        return self._passes.whole(
+            lambda points: self._everything(image, replace(feasible, points_per_batch=points)),
+            most=feasible.points_per_batch,
+            shape=POINTS,
+        )
+
+    def _everything(self, image: RgbImage, options: EverythingOptions) -> Detections:
         generator = SamAutomaticMaskGenerator(
-            self._network, **asdict(affordable(options, size)), output_mode="coco_rle"
+            self._network, **asdict(options), output_mode="coco_rle"
         )
         generator.predictor = FrugalPredictor(
             self._network, pred_iou_thresh=options.pred_iou_thresh

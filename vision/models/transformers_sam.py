@@ -5,8 +5,8 @@ those of upstream's class and processor called directly; the picture is stretche
 so that none is too narrow. For everything see `PromptedGrid`.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,9 @@ from vision.models.base import (
     PromptSegmenter,
 )
 from vision.models.device import Placement
-from vision.models.frugal_predictor import enlarged_if_trusted
 from vision.models.mask_results import everything, joined
-from vision.models.segment_anything import VALUES_AT_ONCE, affordable
+from vision.models.passes import Passes
+from vision.models.segment_anything import BOXES, POINTS, VALUES_AT_ONCE, affordable
 from vision.models.state import memory_bytes
 from vision.models.transformers_pixels import pixel_values
 
@@ -57,6 +57,7 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         self._network = network
         self._processor = processor
         self._placement = Placement(identity.device, identity.precision)
+        self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
 
     def _embed(self, image: RgbImage) -> ImageEmbedding:
         pixels = pixel_values(self._processor.image_processor, image).to(self.identity.device)
@@ -68,38 +69,39 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
 
     def _segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
         with torch.inference_mode():
-            parts = [
-                self._read_out(small, predicted_iou, embedding.size)
-                for small, predicted_iou in self._decoded(embedding, prompts)
-            ]
+            parts = self._passes.parts(
+                len(prompts.boxes),
+                lambda some: self._of_boxes(embedding, prompts.boxes[some]),
+                shape=BOXES,
+            )
+            if len(prompts.points):
+                parts.insert(0, self._of_points(embedding, prompts.points))
         return joined(parts)
 
-    def _decoded(
-        self, embedding: ImageEmbedding, prompts: Prompts
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Small mask logits (n, 1, h, w) and predicted IoU (n, 1): points' object, then boxes."""
-        if len(prompts.points):
-            yield self._of_points(embedding, prompts.points)
-        for start in range(0, len(prompts.boxes), BOXES_PER_DECODE):
-            boxes = prompts.boxes[start : start + BOXES_PER_DECODE]
-            yield self._decode(embedding, {"input_boxes": [boxes.tolist()]}, several=False)
+    def _of_boxes(self, embedding: ImageEmbedding, boxes: NDArray[np.float32]) -> PromptedMasks:
+        return self._decode(embedding, {"input_boxes": [boxes.tolist()]}, several=False)
 
-    def _of_points(
-        self, embedding: ImageEmbedding, points: NDArray[np.float32]
-    ) -> tuple[Tensor, Tensor]:
+    def _of_points(self, embedding: ImageEmbedding, points: NDArray[np.float32]) -> PromptedMasks:
         """One click can mean three things: then the mask that the network trusts most."""
         prompt = {
             "input_points": [[points[:, :2].tolist()]],
             "input_labels": [[points[:, 2].astype(int).tolist()]],
         }
-        small, predicted_iou = self._decode(embedding, prompt, several=len(points) == 1)
-        best = predicted_iou.argmax(dim=1)
-        return small[:, best], predicted_iou[:, best]
+        return self._decode(embedding, prompt, several=len(points) == 1)
 
     def _decode(
         self, embedding: ImageEmbedding, prompt: Mapping[str, Any], *, several: bool
+    ) -> PromptedMasks:
+        small, predicted_iou = self._answer(embedding, prompt, several=several)
+        return self._read_out(small, predicted_iou, embedding.size)
+
+    def _answer(
+        self, embedding: ImageEmbedding, prompt: Mapping[str, Any], *, several: bool
     ) -> tuple[Tensor, Tensor]:
-        """Of a prompt in upstream's form and in pixels of the image."""
+        """Mask logits (n, k, h, w) and predicted IoU (n, k), k being 3 if `several`, else 1.
+
+        Of a prompt in upstream's form and in pixels of the image.
+        """
         size, features = embedding.size, embedding.features
         assert isinstance(features, _Features)
         inputs = self._processor(
@@ -114,19 +116,22 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         return answer.pred_masks[0], answer.iou_scores[0]
 
     def _read_out(self, small: Tensor, predicted_iou: Tensor, size: ImageSize) -> PromptedMasks:
-        """Full-size masks of small logits, a few at a time."""
-        parts = [
-            _in_run_lengths(self._enlarged(some, size)[:, 0] > MASK_THRESHOLD)
-            for some in torch.split(small, max(1, VALUES_AT_ONCE // size.pixels))
-        ]
+        """Full-size masks, of each object the one that the network trusts most; a few at a time."""
+        best = predicted_iou.argmax(dim=1)
+        at_once = max(1, VALUES_AT_ONCE // (size.pixels * small.shape[1]))
+        chunks = zip(torch.split(small, at_once), torch.split(best, at_once), strict=True)
+        parts = [_in_run_lengths(_chosen(self.enlarged(some, size), row)) for some, row in chunks]
         return PromptedMasks(
             masks=tuple(mask for masks, _ in parts for mask in masks),
             boxes=np.concatenate([boxes for _, boxes in parts]),
-            predicted_iou=predicted_iou[:, 0].cpu().numpy(),
+            predicted_iou=_chosen(predicted_iou, best).cpu().numpy(),
         )
 
-    def _enlarged(self, small: Tensor, size: ImageSize) -> Tensor:
-        """Logits (n, k, height, width) of (n, k, h, w)."""
+    def enlarged(self, small: Tensor, size: ImageSize) -> Tensor:
+        """Mask logits (n, k, height, width) of (n, k, h, w).
+
+        All k together, even where one is wanted: torch would round it otherwise than upstream's.
+        """
         (large,) = self._processor.post_process_masks(
             [small], [[size.height, size.width]], binarize=False
         )
@@ -135,21 +140,22 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
 
     def _generate(self, image: RgbImage, options: EverythingOptions) -> Detections:
         feasible = affordable(options, ImageSize.of(image))
-        grid = PromptedGrid(self, pred_iou_thresh=options.pred_iou_thresh)
-        generator = SamAutomaticMaskGenerator(
-            grid.model, **asdict(feasible), output_mode="coco_rle"
+        return self._passes.whole(
+            lambda points: self._everything(image, replace(feasible, points_per_batch=points)),
+            most=feasible.points_per_batch,
+            shape=POINTS,
         )
+
+    def _everything(self, image: RgbImage, options: EverythingOptions) -> Detections:
+        grid = PromptedGrid(self, pred_iou_thresh=options.pred_iou_thresh)
+        generator = SamAutomaticMaskGenerator(grid.model, **asdict(options), output_mode="coco_rle")
         generator.predictor = grid
         with torch.inference_mode():
             return everything(generator.generate(image))
 
     def candidates(self, embedding: ImageEmbedding, points: Tensor) -> tuple[Tensor, Tensor]:
         """Three for each click, (n, 2) in pixels: small logits (n, 3, h, w), trust (n, 3)."""
-        return self._decode(embedding, {"input_points": points[None, :, None]}, several=True)
-
-    def enlarged(self, small: Tensor, size: ImageSize) -> Tensor:
-        """Mask logits at full size, (n, 1, height, width), of (n, 1, h, w)."""
-        return self._enlarged(small, size)
+        return self._answer(embedding, {"input_points": points[None, :, None]}, several=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,17 +213,20 @@ class PromptedGrid:
         embedding = self._embedding
         assert embedding is not None, "an image is set first"
         small, predicted_iou = self._sam.candidates(embedding, points[:, 0])
-        large = enlarged_if_trusted(
-            small,
-            predicted_iou,
-            threshold=self._threshold,
-            size=(embedding.size.height, embedding.size.width),
-            enlarge=lambda chosen: self._sam.enlarged(chosen, embedding.size),
-        )
+        # Never written, never read: memory that is only reserved costs nothing.
+        large = small.new_empty((*small.shape[:2], embedding.size.height, embedding.size.width))
+        wanted = (predicted_iou > self._threshold).any(dim=1) | (self._threshold <= 0)
+        large[wanted] = self._sam.enlarged(small[wanted], embedding.size)
         return large, predicted_iou, small
 
 
-def _in_run_lengths(bitmaps: Tensor) -> tuple[tuple[RleMask, ...], NDArray[np.float32]]:
-    """And the tight boxes, of (n, height, width) bool."""
+def _chosen(rows: Tensor, best: Tensor) -> Tensor:
+    """(n, …) of (n, k, …): in each row that of the index."""
+    return rows[torch.arange(len(rows), device=rows.device), best]
+
+
+def _in_run_lengths(logits: Tensor) -> tuple[tuple[RleMask, ...], NDArray[np.float32]]:
+    """And the tight boxes, of (n, height, width)."""
+    bitmaps = logits > MASK_THRESHOLD
     boxes = batched_mask_to_box(bitmaps).float().cpu().numpy()
     return RleMask.from_bitmaps(bitmaps.cpu().numpy()), boxes

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vision.domain.concept import Concepts
 from vision.domain.detections import ANY_OBJECT, Detections
@@ -26,7 +27,7 @@ from vision.models.base import (
     everything_options,
 )
 from vision.models.pool import ModelPool
-from vision.pipelines.boxes import cut_out
+from vision.pipelines.crops import crops_in_groups
 from vision.pipelines.document import PipelineDocument
 from vision.pipelines.stages import (
     ClassifyStage,
@@ -178,17 +179,26 @@ class EmbedRun(StageRun):
         super().__init__(self._embedder, stage="embed", parameters={"of": stage.of})
 
     def run(self, images: Sequence[RgbImage], found: Sequence[Findings]) -> list[Findings]:
+        if not images:
+            return []
         if self._of == "image":
             vectors = self._embedder.embed(images)
             return [replace(one, embedding=row) for one, row in zip(found, vectors, strict=True)]
+        rows = [one.detections for one in found]
+        vectors = self._vectors(images, [one.boxes for one in rows])
+        ends = np.cumsum([len(one) for one in rows])[:-1]
         return [
-            replace(one, detections=self._with_embeddings(image, one.detections))
-            for image, one in zip(images, found, strict=True)
+            replace(one, detections=one.detections.with_embeddings(some))
+            for one, some in zip(found, np.split(vectors, ends), strict=True)
         ]
 
-    def _with_embeddings(self, image: RgbImage, rows: Detections) -> Detections:
-        crops = [cut_out(image, box) for box in rows.boxes]
-        return rows.with_embeddings(self._embedder.embed(crops))
+    def _vectors(
+        self, images: Sequence[RgbImage], boxes: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        """(n, dimensions) of the boxes of all pictures, one after the other."""
+        groups = crops_in_groups(images, boxes)
+        none = np.zeros((0, self._embedder.dimensions), np.float32)
+        return np.concatenate([none, *(self._embedder.embed(crops) for crops in groups)])
 
 
 class ClassifyRun(StageRun):
