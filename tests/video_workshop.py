@@ -1,7 +1,7 @@
 """Clips whose frames carry their number, and a pipeline that reads it and finds what moves."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
@@ -52,6 +52,7 @@ def write_clip(
     keyframe_every: int = 10,
     pts: Sequence[int] | None = None,
     index_first: bool = False,
+    draw: Callable[[int], RgbImage] = picture,
 ) -> Path:
     """An MP4 of the pictures with these numbers; `pts` in units of 1 / fps, else 0, 1, 2, …
 
@@ -65,7 +66,7 @@ def write_clip(
         stream.codec_context.time_base = Fraction(1, fps)
         stream.options = {"qscale": "3", "sc_threshold": "1000000000"}
         for place, number in enumerate(numbers):
-            frame = av.VideoFrame.from_ndarray(picture(number), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(number), format="rgb24")
             frame.pts = place if pts is None else pts[place]
             frame.time_base = Fraction(1, fps)
             file.mux(stream.encode(frame))

@@ -11,20 +11,28 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
+from vision.domain.video import Chunk, Frame
 from vision.engine.parts import Engine
 from vision.engine.station import RunsImages, Station
 from vision.media.decode_process import DecodeProcess
+from vision.models.pool import ModelPool
+from vision.pipelines.document import parse_pipeline
+from vision.pipelines.frames_run import FramesRun
+from vision.pipelines.image import ImagePipeline
 from vision.settings import Settings
 from workers.prefork import serve
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from follow_workshop import ColorPool
 from video_workshop import SpotPipeline, number_of
 from workshop import LIMITS, ColourPipeline
 
 DEADLY_NUMBER = 13
+SECONDS_PER_FRAME = 0.01
 
 
 class DeadlyPipeline(ColourPipeline):
@@ -55,8 +63,25 @@ class DeadlySpots(SpotPipeline):
         return super().run(images)
 
 
+class SlowFollowing(ImagePipeline):
+    """Slow enough to be killed in the middle."""
+
+    def open_frames(self, chunk: Chunk, state: bytes | None = None) -> FramesRun:
+        real = super().open_frames(chunk, state)
+        run = real.run
+
+        def slowly(frames: Sequence[Frame]) -> list[Findings]:
+            time.sleep(SECONDS_PER_FRAME * len(frames))
+            return run(frames)
+
+        real.run = slowly  # type: ignore[method-assign]
+        return real
+
+
 def open_pipeline(document: Mapping[str, object]) -> RunsImages:
-    """From `{"colour": {"seconds": …, "deadly": …}}`, or the same with spots."""
+    """From `{"colour": {"seconds": …, "deadly": …}}`, the same with spots, or a follow stage."""
+    if "follow" in document:
+        return SlowFollowing(parse_pipeline(document), cast(ModelPool, ColorPool()))
     spots = document.get("spots")
     if isinstance(spots, dict):
         return (DeadlySpots if "deadly" in spots else SpotPipeline)(spots["seconds"])

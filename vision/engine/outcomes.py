@@ -95,17 +95,21 @@ class Outcomes:
 
     def unit_broke(self, lease: Lease, failure: ItemFailure, *, retryable: bool) -> None:
         """Raises StorageUnavailable."""
-        if not self._in_flight.drop(lease):
+        if not self._in_flight.holds(lease):
             return
         fields = {"code": failure.code, "error": failure.detail, "retryable": retryable}
         log.error("unit failed", extra=unit_fields(lease) | fields)
-        self._units.fail(
-            lease,
-            failure.code,
-            failure.detail,
-            retryable=retryable,
-            max_fails=self._max_fails,
-        )
+        try:
+            self._units.fail(
+                lease,
+                failure.code,
+                failure.detail,
+                retryable=retryable,
+                max_fails=self._max_fails,
+            )
+        finally:
+            # Not before: whoever finds nothing in flight must find what this made ready.
+            self._in_flight.drop(lease)
 
     def give_back(self, lease: Lease, *, reason: str) -> None:
         """Any worker may claim it again, and it counts as no failure. Raises StorageUnavailable."""
