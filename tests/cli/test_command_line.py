@@ -19,6 +19,8 @@ TORCH_FREE = (
     "vision.cli.main",
     "vision.cli.jobs",
     "vision.cli.detections",
+    "vision.cli.classifications",
+    "vision.cli.embeddings",
     "vision.cli.export",
     "vision.cli.tracks",
     "vision.cli.retrack",

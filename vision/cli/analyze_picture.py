@@ -1,18 +1,22 @@
 """One picture through a pipeline: table and annotated picture, or everything as JSON."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from vision.cli.analysis import Analysis
 from vision.cli.asked import Asked
 from vision.cli.batch.folder import sha256_of
+from vision.cli.class_names import best_names
 from vision.cli.files import replacing
 from vision.cli.lazy import load
 from vision.cli.output import out, print_json, print_table
 from vision.domain.detections import Detection, Detections
+from vision.domain.findings import Classes, Findings
 from vision.engine.parts import decode_limits
 from vision.media.decode_process import DecodeProcess
 from vision.media.overlay import Overlay
 from vision.pipelines.export.findings import detection_json, media_json
+from vision.pipelines.export.whole_pictures import classes_json, vector_json
 from vision.settings import Settings
 
 ANALYZED = "vision.cli.analyze_here:analyzed"
@@ -43,6 +47,7 @@ def _draw(file: Path, detections: Detections, decoder: DecodeProcess, picture: P
 
 
 def _result_json(file: Path, found: Analysis) -> dict[str, object]:
+    vector = found.findings.embedding
     return {
         "filename": file.name,
         "sha256": sha256_of(file),
@@ -50,8 +55,15 @@ def _result_json(file: Path, found: Analysis) -> dict[str, object]:
         "warnings": list(found.facts.warnings),
         "counts": found.detections.label_counts(),
         "items": [detection_json(detection) for detection in found.detections],
+        "classes": _classes_json(found.findings.classes),
+        "embedding": None if vector is None else vector_json(vector),
         "provenance": found.provenance.to_json() | {"digest": found.provenance.digest},
     }
+
+
+def _classes_json(classes: Classes | None) -> list[dict[str, object]] | None:
+    """None when nobody was asked."""
+    return None if classes is None else classes_json(classes)
 
 
 def _print(found: Analysis, picture: Path | None) -> None:
@@ -62,7 +74,19 @@ def _print(found: Analysis, picture: Path | None) -> None:
     )
     console = out()
     console.print(f"found: {counts or 'nothing'}", markup=False)
+    for line in _about_whole(found.findings):
+        console.print(line, markup=False)
     console.print(f"picture: {picture}", markup=False)
+
+
+def _about_whole(found: Findings) -> Iterator[str]:
+    if found.classes is not None:
+        yield f"shows: {best_names(classes_json(found.classes)) or 'nothing that it knows'}"
+    if found.embedding is not None:
+        yield f"embedding: {len(found.embedding)} numbers, all with --json"
+    of_rows = found.detections.embeddings
+    if of_rows is not None and len(of_rows):
+        yield f"embeddings: {len(of_rows)} of {of_rows.shape[1]} numbers, all with --json"
 
 
 def _row(found: Detection) -> tuple[object, ...]:

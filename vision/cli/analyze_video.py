@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +22,7 @@ from vision.cli.batch.films import LOOK_SECONDS, MP4
 from vision.cli.batch.folder import FoundFile, shown
 from vision.cli.batch.output_folder import held
 from vision.cli.batch.run import BatchRun
+from vision.cli.class_names import best_names
 from vision.cli.lazy import load
 from vision.cli.output import json_text, notes, out, print_bytes, print_table
 from vision.cli.progress import progress_bar
@@ -92,21 +93,23 @@ def _draw(film: Film, path: Path) -> None:
 
 
 def _print_json(result: FileResult, film: Film) -> None:
-    """One document; its items are written as they are read."""
+    """One document; its lists are written as they are read."""
     shown_names = {name: value for name, value in result.document.items() if name != "detections"}
     head = json_text({"filename": result.name, "sha256": result.sha256, **shown_names})
     print_bytes(head.removesuffix(b"\n}\n"))
-    print_bytes(b',\n  "items": [')
-    for piece in _items(film):
-        sys.stdout.buffer.write(piece)
-    print_bytes(b"\n  ]\n}\n")
+    _print_list("items", film.detections())
+    _print_list("classifications", film.classifications())
+    _print_list("embeddings", film.embeddings())
+    print_bytes(b"\n}\n")
 
 
-def _items(film: Film) -> Iterator[bytes]:
+def _print_list(name: str, things: Iterable[Mapping[str, Any]]) -> None:
     separator = b"\n    "
-    for found in film.detections():
-        yield separator + orjson.dumps(found)
+    print_bytes(f',\n  "{name}": ['.encode())
+    for thing in things:
+        sys.stdout.buffer.write(separator + orjson.dumps(thing))
         separator = b",\n    "
+    print_bytes(b"\n  ]")
 
 
 def _print(document: Mapping[str, Any], target: Path | None) -> None:
@@ -118,6 +121,8 @@ def _print(document: Mapping[str, Any], target: Path | None) -> None:
     console = out()
     found = ", ".join(f"{count} {label}" for label, count in counts.items()) or "nothing"
     console.print(f"found: {found} in {_frames(document)}", markup=False)
+    if document["classes"]:
+        console.print(f"shows: {best_names(document['classes'])}", markup=False)
     if target is not None:
         console.print(f"video: {target}", markup=False)
     for warning in document["warnings"]:

@@ -32,6 +32,9 @@ def detections(
     since: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
     masks: Annotated[bool, typer.Option("--masks", help="With masks, in --json.")] = False,
+    vectors: Annotated[
+        bool, typer.Option("--embeddings", help="With the vector of each, in --json.")
+    ] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
@@ -49,7 +52,7 @@ def detections(
         "tag": tag,
         "since": since,
         "until": until,
-        "include": "mask,keypoints" if masks else None,
+        "include": _included(masks=masks, vectors=vectors),
     }
     with Client(server) as client:
         found = client.first_items("/detections", query, limit=limit)
@@ -61,6 +64,11 @@ def detections(
     print_table(columns, [_row(one, is_video=is_video) for one in found])
     if len(found) == limit:
         notes().print(f"the first {limit}; more with --limit, all with `vision export`")
+
+
+def _included(*, masks: bool, vectors: bool) -> str | None:
+    extras = (["mask", "keypoints"] if masks else []) + (["embedding"] if vectors else [])
+    return ",".join(extras) or None
 
 
 def _row(found: Any, *, is_video: bool) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from vision.cli.files import replacing
 from vision.cli.output import notes
 from vision.errors import InvalidRequest
 
-TEXT_FORMATS = frozenset(("coco", "csv", "jsonl"))
+TEXT_FORMATS = frozenset(("classes", "coco", "csv", "jsonl"))
 """What a terminal may be shown. Which formats there are is the server's to say."""
 
 OutOption = Annotated[
@@ -23,12 +23,13 @@ def export(
     job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
     *,
     form: Annotated[
-        str, typer.Option("--format", "-f", help="coco, jsonl, csv, parquet, mot, cvat, yolo, …")
+        str,
+        typer.Option("--format", "-f", help="coco, jsonl, csv, parquet, classes, embeddings, …"),
     ],
     out: OutOption = None,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
-    """A job's results as a file: coco, jsonl, csv, parquet, mot, cvat, yolo, …"""
+    """A job's results as a file: coco, jsonl, csv, parquet, embeddings, mot, cvat, yolo, …"""
     if out is None and form not in TEXT_FORMATS and sys.stdout.isatty():
         raise InvalidRequest(f"{form} is no text for a terminal: name a file with --out")
     with Client(server) as client:

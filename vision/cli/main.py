@@ -24,13 +24,21 @@ COMMANDS: Mapping[str, LazyCommand] = {
         "vision.cli.detections:detections",
         "What was found, by label, score, asset, track, tag and time.",
     ),
+    "classifications": LazyCommand(
+        "vision.cli.classifications:classifications",
+        "What a job's pictures and clips show as a whole, the best name first.",
+    ),
+    "embeddings": LazyCommand(
+        "vision.cli.embeddings:embeddings",
+        "The vectors of a job's pictures and detections: all numbers with --json.",
+    ),
     "tracks": LazyCommand(
         "vision.cli.tracks:tracks",
         "The objects followed through a job's videos: when each was seen, and how often.",
     ),
     "export": LazyCommand(
         "vision.cli.export:export",
-        "A job's results as a file: coco, jsonl, csv, parquet, mot, cvat, yolo, …",
+        "A job's results as a file: coco, jsonl, csv, parquet, embeddings, mot, cvat, yolo, …",
     ),
     "models": LazyCommand("vision.cli.models:app", "Models, and where their weights are."),
     "api": LazyCommand("vision.cli.api:api", "The REST service on its own, until SIGTERM."),

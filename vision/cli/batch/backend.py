@@ -80,6 +80,14 @@ class Film(Protocol):
         """In order of time, masks and keypoints too; never all of them in memory."""
         ...
 
+    def classifications(self) -> Iterator[Mapping[str, Any]]:
+        """What frames and clips show, in order of time; see `whole_lines`."""
+        ...
+
+    def embeddings(self) -> Iterator[Mapping[str, Any]]:
+        """Of whole frames, in order of time."""
+        ...
+
     def collect(self, path: Path) -> float:
         """How much of the annotated MP4 is drawn, 0 to 1; at 1 it has been written to `path`.
 
@@ -149,6 +157,8 @@ def result_of_bad_file(name: str, *, sha256: str | None, code: str, detail: str)
         "warnings": [],
         "counts": {},
         "detections": [],
+        "classes": None,
+        "embedding": None,
         "provenance": None,
     }
     return FileResult(name, sha256, document)

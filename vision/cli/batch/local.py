@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from uuid import UUID
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import SecretStr
 
 from vision.cli.batch.backend import (
@@ -32,6 +34,12 @@ from vision.cli.configuration import read_settings
 from vision.domain.job import Item, ItemResult, Job, Lease, NewAsset, NewJob
 from vision.domain.media import MediaFacts, MediaKind
 from vision.domain.stored import DetectionFilter, as_detections
+from vision.domain.stored_findings import (
+    ClassificationFilter,
+    Embedded,
+    EmbeddingFilter,
+    StoredClassification,
+)
 from vision.engine.parts import Engine, decode_limits, models_dir, open_engine, pace
 from vision.engine.station import Pace, Station
 from vision.engine.work_loop import work
@@ -167,13 +175,29 @@ class LocalBackend:
 
     def _picture(self, file: HashedFile, item: Item) -> FileResult:
         chosen = DetectionFilter(job_id=item.job_id, asset_id=item.asset_id)
-        rows = tuple(self._engine.detections.stream(chosen))
-        document = item_json(self._job(item.job_id), item, (row.detection for row in rows))
+        rows = tuple(self._engine.detections.stream(chosen, include_embeddings=True))
+        document = item_json(
+            self._job(item.job_id),
+            item,
+            (row.detection for row in rows),
+            classes=self._classes(item),
+            embedding=self._embedding(item),
+        )
         if item.error is not None:
             return FileResult(file.found.name, file.sha256, document)
         overlay = Overlay(as_detections(rows))
         draw = partial(self._drawers.draw, file.found.path, overlay)
         return FileResult(file.found.name, file.sha256, document, draw)
+
+    def _classes(self, item: Item) -> Iterator[StoredClassification]:
+        chosen = ClassificationFilter(item.job_id, asset_id=item.asset_id)
+        return self._engine.classifications.stream(chosen)
+
+    def _embedding(self, item: Item) -> NDArray[np.float32] | None:
+        of = frozenset({Embedded.IMAGE})
+        chosen = EmbeddingFilter(item.job_id, asset_id=item.asset_id, of=of)
+        found = self._engine.embeddings.page(chosen, limit=1).items
+        return found[0].vector if found else None
 
     def _video(self, file: HashedFile, item: Item) -> FileResult:
         outcome = video_outcome(self._engine, self._job(item.job_id), item)

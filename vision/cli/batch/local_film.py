@@ -8,11 +8,14 @@ from typing import Any
 
 from vision.cli.batch.backend import NotDrawn
 from vision.cli.batch.video_line import VideoOutcome, frame_detection_json
+from vision.cli.batch.whole_lines import class_lines, embedding_line
 from vision.domain.job import DEFAULT_TENANT, Item, Job
 from vision.domain.states import UnitState
 from vision.domain.stored import DetectionFilter, RenderState, TrackFilter
+from vision.domain.stored_findings import ClassificationFilter, Embedded, EmbeddingFilter
 from vision.engine.parts import Engine
 from vision.pipelines.export.findings import media_json, provenance_of, track_json
+from vision.pipelines.export.whole_pictures import class_json
 
 ALMOST = 0.999
 """At most this much is said to be drawn until the file is there."""
@@ -30,7 +33,18 @@ class LocalFilm:
 
     def detections(self) -> Iterator[Mapping[str, Any]]:
         chosen = DetectionFilter(job_id=self._item.job_id, asset_id=self._item.asset_id)
-        return map(frame_detection_json, self._engine.detections.stream(chosen))
+        found = self._engine.detections.stream(chosen, include_embeddings=True)
+        return map(frame_detection_json, found)
+
+    def classifications(self) -> Iterator[Mapping[str, Any]]:
+        chosen = ClassificationFilter(self._item.job_id, asset_id=self._item.asset_id)
+        return class_lines(self._engine.classifications.stream(chosen))
+
+    def embeddings(self) -> Iterator[Mapping[str, Any]]:
+        chosen = EmbeddingFilter(
+            self._item.job_id, asset_id=self._item.asset_id, of=frozenset({Embedded.FRAME})
+        )
+        return map(embedding_line, self._engine.embeddings.stream(chosen))
 
     def collect(self, path: Path) -> float:
         state = self._state()
@@ -81,6 +95,7 @@ def video_outcome(engine: Engine, job: Job, item: Item) -> VideoOutcome:
         media=media_json(item.facts),
         warnings=item.warnings,
         counts=item.counts,
+        classes=None if item.classes is None else [class_json(one) for one in item.classes],
         frames_decoded=None if progress is None else progress.frames_done,
         frames_declared=item.frames_declared,
         tracks=[track_json(one.track) for one in engine.tracks.stream(chosen)],

@@ -29,11 +29,6 @@ class OutputFolder:
         return self.path / "annotated"
 
     @property
-    def detections(self) -> Path:
-        """One file of lines per video, under the video's own name."""
-        return self.path / "detections"
-
-    @property
     def state(self) -> Path:
         """What is needed to go on after an interruption."""
         return self.path / ".vision"

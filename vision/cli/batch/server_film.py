@@ -13,9 +13,11 @@ from vision.cli.batch.video_line import (
     chosen,
     chosen_of_track,
 )
+from vision.cli.batch.whole_lines import answered_embedding_line
 from vision.cli.client import Client
 from vision.cli.files import replacing
 from vision.cli.problems import CONFLICT, ServerRefused
+from vision.pipelines.export.whole_pictures import by_place
 
 ALMOST = 0.999
 """At most this much is said to be drawn until the file is there."""
@@ -36,9 +38,20 @@ class ServerFilm:
 
     def detections(self) -> Iterator[Mapping[str, Any]]:
         """As they arrive."""
-        query = {"asset_id": self._asset, "include": "mask,keypoints"}
+        query = {"asset_id": self._asset, "include": "mask,keypoints,embedding"}
         found = self._client.lines(f"/jobs/{self._job}/detections", query)
         return (chosen(one, DETECTION_NAMES) for one in found)
+
+    def classifications(self) -> Iterator[Mapping[str, Any]]:
+        """As they arrive."""
+        query = {"asset_id": self._asset}
+        return by_place(self._client.lines(f"/jobs/{self._job}/classifications", query))
+
+    def embeddings(self) -> Iterator[Mapping[str, Any]]:
+        """As they arrive."""
+        query = {"asset_id": self._asset, "of": "frame"}
+        found = self._client.lines(f"/jobs/{self._job}/embeddings", query)
+        return map(answered_embedding_line, found)
 
     def collect(self, path: Path) -> float:
         address = f"/jobs/{self._job}/items/{self._asset}/annotated"
@@ -76,6 +89,7 @@ def video_outcome(client: Client, job: str, asset: str) -> VideoOutcome:
         media=chosen(item, MEDIA_NAMES),
         warnings=item["warnings"],
         counts=item["counts"],
+        classes=item["classes"],
         frames_decoded=item["frames_decoded"],
         frames_declared=item["frames_declared"],
         tracks=[chosen_of_track(track) for track in tracks],

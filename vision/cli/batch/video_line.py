@@ -1,7 +1,8 @@
 """A video's line in `results.jsonl`, and the lines of its own file of detections."""
 
-# An image's detections stand in its line. A video may have millions: they have a file of their
-# own, which is written as they are read, and the line says where it is.
+# What was found in an image stands in its line. A video may have millions of detections, and
+# vectors and names by the thousand: they have files of their own, which are written as they are
+# read, and the line says where they are.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ DETECTION_NAMES = (
     "keypoints",
     "predicted_iou",
     "stability_score",
+    "embedding",
 )
 TRACK_NAMES = (
     "track_id",
@@ -55,7 +57,7 @@ BEST_NAMES = ("frame_index", "pts_seconds", "box", "score")
 
 @dataclass(frozen=True, slots=True)
 class VideoOutcome:
-    """What came of one video, without its detections."""
+    """What came of one video, without what was found in its frames."""
 
     asset_id: str
     state: str
@@ -65,6 +67,8 @@ class VideoOutcome:
     media: Mapping[str, Any]
     warnings: Sequence[str]
     counts: Mapping[str, int]
+    classes: Sequence[Mapping[str, Any]] | None
+    """The best names of anything in it; None when nobody was asked."""
     frames_decoded: int | None
     """Frames that were analysed."""
     frames_declared: int | None
@@ -89,6 +93,7 @@ class VideoOutcome:
             "frames_decoded": self.frames_decoded,
             "frames_declared": self.frames_declared,
             "detections": None,
+            "classes": None if self.classes is None else list(self.classes),
             "tracks": list(self.tracks),
             "track_parameters": self.track_parameters,
             "provenance": self.provenance,

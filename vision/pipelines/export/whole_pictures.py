@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from vision.domain.findings import ClassScore
+from vision.domain.findings import Classes, ClassScore
 from vision.domain.stored_findings import StoredClassification
 
 CLASS_NAMES = ("label", "class_id", "score")
@@ -16,7 +16,7 @@ PLACE_NAMES = ("frame_index", "first_frame", "last_frame", "from_seconds", "to_s
 
 
 def vector_json(vector: NDArray[np.float32]) -> list[float]:
-    """float32 values as their shortest decimals: 0.9, not 0.8999999761581421."""
+    """(n,) float32 as the shortest decimals of its values: 0.9, not 0.8999999761581421."""
     packed = orjson.dumps(
         np.ascontiguousarray(vector, np.float32), option=orjson.OPT_SERIALIZE_NUMPY
     )
@@ -27,6 +27,13 @@ def vector_json(vector: NDArray[np.float32]) -> list[float]:
 def class_json(one: ClassScore | StoredClassification) -> dict[str, object]:
     """Under CLASS_NAMES."""
     return {name: getattr(one, name) for name in CLASS_NAMES}
+
+
+def classes_json(classes: Classes) -> list[dict[str, object]]:
+    """The best first, under CLASS_NAMES."""
+    scores = vector_json(classes.scores)
+    rows = zip(classes.labels, classes.class_ids.tolist(), scores, strict=True)
+    return [dict(zip(CLASS_NAMES, row, strict=True)) for row in rows]
 
 
 def classification_json(stored: StoredClassification) -> dict[str, object]:
