@@ -5,9 +5,6 @@ itself trusts too little: often more than half. Enlarging is most of the time fo
 and most of the memory for every network. What is kept is upstream's, bit for bit.
 """
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 from segment_anything import SamPredictor
 from segment_anything.modeling import Sam
@@ -40,38 +37,16 @@ class FrugalPredictor(SamPredictor):  # type: ignore[misc]  # upstream is untype
             dense_prompt_embeddings=dense,
             multimask_output=multimask_output,
         )
-        large = enlarged_if_trusted(
-            small,
-            predicted_iou,
-            threshold=self._threshold,
-            size=self.original_size,
-            enlarge=partial(
-                self.model.postprocess_masks,
-                input_size=self.input_size,
-                original_size=self.original_size,
-            ),
-        )
-        return large, predicted_iou, small
+        return self._enlarged(small, predicted_iou), predicted_iou, small
 
-
-def enlarged_if_trusted(
-    small: Tensor,
-    predicted_iou: Tensor,
-    *,
-    threshold: float,
-    size: tuple[int, int],
-    enlarge: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """Logits (n, k, height, width) of (n, k, h, w); rows that a generator with this
-    `pred_iou_thresh` drops hold no meaningful values.
-
-    `enlarge` makes (m, 1, height, width) of (m, 1, h, w).
-    """
-    # Never written, never read: memory that is only reserved costs nothing.
-    large = small.new_empty((*small.shape[:2], *size))
-    wanted = predicted_iou > threshold
-    if threshold <= 0:  # then the generator drops none
-        wanted = torch.ones_like(wanted)
-    if bool(wanted.any()):
-        large[wanted] = enlarge(small[wanted][:, None])[:, 0]
-    return large
+    def _enlarged(self, small: Tensor, predicted_iou: Tensor) -> Tensor:
+        # Never written, never read: memory that is only reserved costs nothing.
+        large = small.new_empty((*small.shape[:2], *self.original_size))
+        wanted = predicted_iou > self._threshold
+        if self._threshold <= 0:  # then the generator drops none
+            wanted = torch.ones_like(wanted)
+        if bool(wanted.any()):
+            large[wanted] = self.model.postprocess_masks(
+                small[wanted][:, None], self.input_size, self.original_size
+            )[:, 0]
+        return large
