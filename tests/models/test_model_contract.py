@@ -1,19 +1,28 @@
 """What every family promises, asked of every family on small seeded random networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 import torch
+from loaded_sams import POINTED_AT, load_tiny
 from seeded import FIXED_SIZE, LABELS, picture, tiny_sam, upstream_detector
 
 from vision.domain.detections import ANY_OBJECT
 from vision.domain.image import ImageSize
 from vision.domain.prompt import Prompts
-from vision.models.base import DetectOptions, EverythingOptions, ModelIdentity
+from vision.models.base import (
+    DetectOptions,
+    EverythingOptions,
+    ModelIdentity,
+    PromptSegmenter,
+)
 from vision.models.demo_networks import DEMO_LABELS, build_demo_maskrcnn, build_demo_sam
 from vision.models.segment_anything import SegmentAnything
 from vision.models.torchvision_detection import TorchvisionDetector
+from vision.models.transformers_sam import TransformersSam
 
 IDENTITY = ModelIdentity("it", "0" * 64, "cpu", "float32")
 ALL = DetectOptions(min_score=0.0, max_detections=7)
@@ -45,6 +54,21 @@ def tiny_segmenter() -> SegmentAnything:
     return SegmentAnything(tiny_sam(), identity=IDENTITY)
 
 
+def transformers_segmenter(family: str) -> TransformersSam:
+    model = load_tiny(family, PromptSegmenter)
+    assert isinstance(model, TransformersSam)
+    return model
+
+
+Segmenter: TypeAlias = SegmentAnything | TransformersSam
+SEGMENTERS: Mapping[str, Callable[[], Segmenter]] = {
+    "tiny_sam": tiny_segmenter,
+    "demo_sam": demo_segmenter,
+    **{name: partial(transformers_segmenter, name) for name in POINTED_AT},
+}
+"""Both a `PromptSegmenter` and a `MaskGenerator`."""
+
+
 DETECTORS: dict[str, Callable[[], TorchvisionDetector]] = {
     name: lambda name=name: torchvision_detector(name)  # type: ignore[misc]
     for name in (
@@ -63,10 +87,9 @@ def detector(request: pytest.FixtureRequest) -> TorchvisionDetector:
     return DETECTORS[request.param]()
 
 
-@pytest.fixture(scope="module", params=[tiny_segmenter, demo_segmenter])
-def segmenter(request: pytest.FixtureRequest) -> SegmentAnything:
-    model: SegmentAnything = request.param()
-    return model
+@pytest.fixture(scope="module", params=SEGMENTERS)
+def segmenter(request: pytest.FixtureRequest) -> Segmenter:
+    return SEGMENTERS[request.param]()
 
 
 def test_detector_answers_every_size_in_order(detector: TorchvisionDetector) -> None:
@@ -137,7 +160,7 @@ def test_detector_refuses_other_pixels(detector: TorchvisionDetector) -> None:
         detector.detect([np.zeros((9, 9, 3), np.float32)], ALL)  # type: ignore[list-item]
 
 
-def test_segmenter_gives_one_mask_per_object_points_first(segmenter: SegmentAnything) -> None:
+def test_segmenter_gives_one_mask_per_object_points_first(segmenter: Segmenter) -> None:
     for height, width in SIZES:
         embedding = segmenter.embed(picture(height, width))
         boxes = np.array([[0, 0, width, height], [0, 0, width / 2, height / 2]], np.float32)
@@ -151,7 +174,7 @@ def test_segmenter_gives_one_mask_per_object_points_first(segmenter: SegmentAnyt
         assert all(mask.size == ImageSize(width=width, height=height) for mask in found.masks)
 
 
-def test_segmenter_boxes_are_tight(segmenter: SegmentAnything) -> None:
+def test_segmenter_boxes_are_tight(segmenter: Segmenter) -> None:
     boxes = np.array([[10, 10, 60, 60], [50, 5, 120, 90]], np.float32)
 
     found = segmenter.segment(segmenter.embed(picture(96, 128)), Prompts.from_boxes(boxes))
@@ -162,7 +185,7 @@ def test_segmenter_boxes_are_tight(segmenter: SegmentAnything) -> None:
         assert tuple(box) == tight
 
 
-def test_segmenter_without_prompts_gives_nothing(segmenter: SegmentAnything) -> None:
+def test_segmenter_without_prompts_gives_nothing(segmenter: Segmenter) -> None:
     embedding = segmenter.embed(picture(96, 128))
 
     found = segmenter.segment(embedding, Prompts.from_boxes(np.zeros((0, 4), np.float32)))
@@ -171,18 +194,21 @@ def test_segmenter_without_prompts_gives_nothing(segmenter: SegmentAnything) -> 
     assert found.boxes.shape == (0, 4)
 
 
-def test_segmenter_gives_empty_masks_in_a_sliver(segmenter: SegmentAnything) -> None:
+def test_segmenter_answers_a_sliver(segmenter: Segmenter) -> None:
+    """segment-anything sees nothing of it, and nothing is found; others stretch it."""
     for height, width in SLIVERS:
         embedding = segmenter.embed(picture(height, width))
         boxes = np.array([[0, 0, width, height]], np.float32)
 
-        found = segmenter.segment(embedding, Prompts.from_boxes(boxes))
+        (mask,) = segmenter.segment(embedding, Prompts.from_boxes(boxes)).masks
+        everything = segmenter.generate(picture(height, width), FEW_POINTS)
 
-        assert [mask.area for mask in found.masks] == [0]
-        assert len(segmenter.generate(picture(height, width), FEW_POINTS)) == 0
+        assert mask.size == ImageSize(width=width, height=height)
+        if isinstance(segmenter, SegmentAnything):
+            assert mask.area == len(everything) == 0
 
 
-def test_segmenter_refuses_another_models_embedding(segmenter: SegmentAnything) -> None:
+def test_segmenter_refuses_another_models_embedding(segmenter: Segmenter) -> None:
     other = SegmentAnything(tiny_sam(), identity=ModelIdentity("other", "1" * 64, "cpu", "float32"))
     embedding = other.embed(picture(96, 128))
 
@@ -190,7 +216,7 @@ def test_segmenter_refuses_another_models_embedding(segmenter: SegmentAnything) 
         segmenter.segment(embedding, Prompts.from_boxes(np.zeros((0, 4), np.float32)))
 
 
-def test_everything_names_nothing_and_has_no_scores(segmenter: SegmentAnything) -> None:
+def test_everything_names_nothing_and_has_no_scores(segmenter: Segmenter) -> None:
     found = segmenter.generate(picture(96, 128), FEW_POINTS)
 
     assert len(found) > 0
