@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 COMMIT = "c0ffee" + "0" * 34
 LATER = "beef" + "0" * 36
 TOKEN = "hf_of_somebody"
+PATIENCE_SECONDS = 60.0
 INFO = re.compile(r"/api/models/(?P<repo>[^/]+/[^/]+)(/revision/(?P<revision>[^/]+))?")
 RESOLVE = re.compile(r"/(?P<repo>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<name>.+)")
 BLOB = re.compile(r"/blobs/(?P<digest>[0-9a-f]{64})")
@@ -34,6 +35,9 @@ class HubServer(ThreadingHTTPServer):
         """Served in place of what the listing says."""
         self.cut_after: int | None = None
         """Bytes of a large file in one answer, then the connection ends."""
+        self.hold_after: int | None = None
+        """Bytes of a large file in one answer, then nothing more until `go_on`."""
+        self.held, self.go_on = threading.Event(), threading.Event()
         self.status: int | None = None
         """Answered to everything."""
         self.asked: list[tuple[str, str]] = []
@@ -138,9 +142,18 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{end}/{len(content)}")
         self.end_headers()
         sent = body[: self.server.cut_after]
-        self.wfile.write(sent)
+        self._send_some(sent)
         self.server.served_bytes += len(sent)
         self.close_connection = True
+
+    def _send_some(self, sent: bytes) -> None:
+        stop = self.server.hold_after
+        if stop is None:
+            self.wfile.write(sent)
+            return
+        self.wfile.write(sent[:stop])
+        self.server.held.set()
+        self.server.go_on.wait(PATIENCE_SECONDS)
 
     def _send(self, content: bytes, head: Mapping[str, str]) -> None:
         self.send_response(200)

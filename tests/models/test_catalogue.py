@@ -1,11 +1,16 @@
 """The catalogue's data against its sources, and the user's own file beside it."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import torchvision.models
+import yaml
+from pydantic import ValidationError
 from segment_anything import sam_model_registry
 from torchvision.models import detection
 
@@ -16,10 +21,11 @@ from vision.models.demo_networks import DEMO_LABELS
 from vision.models.families import family_of
 from vision.models.families.segment_anything import OFFICIAL_SAM
 from vision.models.interfaces import interfaces_of
-from vision.models.listing import MIB
-from vision.models.spec import Task, WeightsSpec
+from vision.models.listing import MIB, read_family
+from vision.models.spec import TENSORS_SUFFIX, SnapshotSpec, Task, WeightsSpec
 from vision.models.torchvision_networks import BUILDERS
 
+ROOT = Path(__file__).parents[2]
 TORCHVISION = sorted(
     name for name, spec in listed_specs().items() if spec.family == "torchvision_detection"
 )
@@ -73,6 +79,68 @@ def test_every_model_says_what_it_is_for_and_what_not() -> None:
         assert spec.license.name
         assert spec.training_data.endswith(".")
         assert spec.input
+
+
+def test_every_folder_of_weights_can_be_pulled_and_holds_tensors() -> None:
+    for spec in listed_specs().values():
+        if isinstance(spec.weights, SnapshotSpec):
+            assert spec.weights.hub, spec.name
+            assert any(name.endswith(TENSORS_SUFFIX) for name in spec.weights.files), spec.name
+
+
+def test_every_package_that_a_family_needs_is_in_the_extra_that_it_names() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    by_module = packages_distributions()
+    for spec in listed_specs().values():
+        lines = project["optional-dependencies"][spec.extra]
+        installed = {re.split(r"[^\w-]", line)[0].replace("_", "-").lower() for line in lines}
+        for module in spec.needs:
+            names = {name.replace("_", "-").lower() for name in by_module[module]}
+            assert names & installed, (spec.name, module)
+
+
+LISTING = """\
+family: demo
+license: Apache-2.0
+intended_use: It.
+limits: It.
+models:
+  it:
+    tasks: [detect]
+    input: RGB
+    weights: {hub: somebody/it, files: [config.json, model.safetensors]}
+"""
+
+
+def test_listing_in_its_shortest_form(tmp_path: Path) -> None:
+    file = tmp_path / "it.yaml"
+    file.write_text(LISTING)
+
+    assert list(read_family(file).models["it"].weights.files or ()) == [
+        "config.json",
+        "model.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("license:", "licence:"),
+        ("model.safetensors", "model.bin"),
+        ("model.safetensors", "code/model.safetensors"),
+        ("somebody/it", "https://hub/somebody/it"),
+        ("files:", "revision: main, files:"),
+        ("[detect]", "[detekt]"),
+        ("input: RGB", "input: RGB\n    size: 3"),
+    ],
+    ids=["key", "pickle", "path", "hub", "branch for a commit", "task", "one key too many"],
+)
+def test_listing_with_a_slip_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    file = tmp_path / "it.yaml"
+    file.write_text(LISTING.replace(old, new))
+
+    with pytest.raises((ValidationError, yaml.YAMLError)):
+        read_family(file)
 
 
 def test_shipped_weights_are_those_that_the_sums_file_records() -> None:

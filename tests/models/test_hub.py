@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -124,6 +125,32 @@ def test_stopped_pull_goes_on_where_it_stopped(pulls: Pulls, hub: HubServer) -> 
     assert hub.served_bytes == len(FILES[TENSORS]) - here
     assert not any(path.endswith("/config.json") for _, path in hub.asked)
     assert sorted(os.listdir(pulls.store.models_dir)) == [".tiny.lock", "tiny"]
+
+
+def test_killed_pull_goes_on_where_it_was_killed(pulls: Pulls, hub: HubServer) -> None:
+    """In a process of its own, by SIGKILL: nothing of it can tidy up."""
+    hub.hold_after = 25_000_000
+    program = (
+        "from pathlib import Path\nfrom test_hub import SPEC\n"
+        "from vision.models.pulls import Pulls\nfrom vision.models.weights import WeightsStore\n"
+        f"store = WeightsStore(Path({str(pulls.store.models_dir)!r}))\n"
+        f"Pulls(store, endpoint={hub.url!r}).pull(SPEC)"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[1])])
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": paths}
+    ) as pulling:
+        assert hub.held.wait(60)
+        here = _size_when_at_least(20_000_000, pulls.store.models_dir)
+        pulling.kill()
+    hub.hold_after = None
+    hub.go_on.set()
+    hub.ranges.clear()
+
+    place = pulls.pull(SPEC)
+
+    assert (place / TENSORS).read_bytes() == FILES[TENSORS]
+    assert hub.ranges == [f"bytes={here}-"]
 
 
 def test_broken_connection_is_taken_up_again_by_the_client(pulls: Pulls, hub: HubServer) -> None:
@@ -311,3 +338,13 @@ def _is_open_on_the_hub(spec: ModelSpec) -> bool:
 def _stop_at_once(here: int, _total: int | None) -> None:
     if here > 1_000:
         raise Stopped
+
+
+def _size_when_at_least(size: int, models_dir: Path) -> int:
+    """Of the partial file, as soon as it has so many bytes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for part in models_dir.rglob(f"{TENSORS}.part"):
+            if part.stat().st_size >= size:
+                return part.stat().st_size
+    raise TimeoutError("the partial file doesn't grow")

@@ -26,8 +26,9 @@ def accept(
         had = weights.acceptances.withdraw(spec, by=who)
         out().print(f"{name}: {'withdrawn' if had else 'nobody had accepted it'}")
         return
+    if spec.license.is_restricted:
+        _print_facts(spec.license)
     held, _ = weights.acceptances.accept(spec, by=who)
-    _print_facts(spec.license)
     out().print(f"{held.model}: accepted by {escape(held.accepted_by)} at {held.at}")
 
 
