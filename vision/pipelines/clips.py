@@ -55,6 +55,11 @@ class Clips:
         self._next = self._new()
         self._said: list[ClipClasses] = []
 
+    @property
+    def held(self) -> Sequence[Frame]:
+        """Those that are in memory: of one clip and a half at most."""
+        return [*(() if self._whole is None else self._whole.kept), *self._next.kept]
+
     def add(self, frame: Frame) -> None:
         if self._next.is_whole(frame):
             self._say_whole()
