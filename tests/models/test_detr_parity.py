@@ -1,5 +1,7 @@
 """DETR through the catalogue and a pipeline, against transformers called directly on its folder."""
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -180,6 +182,26 @@ def test_a_folder_without_a_mask_head_is_no_panoptic_model(
 def test_as_many_labels_as_classes_are_needed(folders: dict[str, Path], tmp_path: Path) -> None:
     with pytest.raises(WeightsMismatch, match="6 classes apart, and there are 2 labels"):
         add_model(tmp_path, "it", like="detr_resnet_50", file=folders["boxes"], labels=("a", "b"))
+
+
+def test_a_folder_as_published_years_ago_gives_the_same(
+    folders: dict[str, Path], models_dir: Path, tmp_path: Path
+) -> None:
+    """With a timm backbone by name, which asks for weights of its own, and an old processor."""
+    folder = shutil.copytree(folders["timm"], tmp_path / "old")
+    config = json.loads((folder / "config.json").read_text())
+    del config["backbone_config"]
+    old = {"backbone": "test_resnet", "use_timm_backbone": True, "use_pretrained_backbone": True}
+    (folder / "config.json").write_text(json.dumps(config | old))
+    edges = {"size": 64, "max_size": 96, "feature_extractor_type": "DetrFeatureExtractor"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(edges))
+
+    own_model(tmp_path / "models", folder, like=LIKE["timm"])
+
+    rows = found(tmp_path / "models", "own", PICTURE, min_score=0.0)
+    expected = found(models_dir, "timm", PICTURE, min_score=0.0)
+    np.testing.assert_array_equal(rows.boxes, expected.boxes)
+    np.testing.assert_array_equal(rows.scores, expected.scores)
 
 
 @pytest.mark.parametrize("name", ["boxes", "panoptic"])
