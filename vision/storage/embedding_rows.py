@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class _Row(NamedTuple):
     detection_id: int | None
     frame_index: int | None
     pts_seconds: float | None
-    vector: NDArray[np.float32]
+    vector: bytes
 
 
 def insert_embeddings(
@@ -71,8 +71,8 @@ def insert_embeddings(
         "pts_seconds": seconds,
         "model": Same(made_by.model),
         "weights_sha256": Same(made_by.weights_sha256),
-        "dimensions": [len(one) for one in vectors],
-        "vector": [_packed(one) for one in vectors],
+        "dimensions": [len(one) // VECTOR_TYPE.itemsize for one in vectors],
+        "vector": vectors,
     }
     insert_columns(connection, embeddings, columns)
 
@@ -139,13 +139,14 @@ def _rows(pictures: Sequence[StoredPicture]) -> Iterator[_Row]:
             yield _Row(picture.item, order, detection_id, *place, vector)
 
 
-def _vectors(picture: StoredPicture) -> Iterator[tuple[int | None, NDArray[np.float32]]]:
+def _vectors(picture: StoredPicture) -> Iterator[tuple[int | None, bytes]]:
     """The whole first, then the detections."""
     if picture.findings.embedding is not None:
-        yield None, picture.findings.embedding
+        (whole,) = _packed(picture.findings.embedding[np.newaxis])
+        yield None, whole
     of_rows = picture.findings.detections.embeddings
     if of_rows is not None:
-        yield from zip(picture.detection_ids, of_rows, strict=True)
+        yield from zip(picture.detection_ids, _packed(of_rows), strict=True)
 
 
 def _embed_stage(provenance: Provenance | None) -> StageProvenance:
@@ -155,12 +156,13 @@ def _embed_stage(provenance: Provenance | None) -> StageProvenance:
     raise ValueError("embeddings come with the provenance of the stage that made them")
 
 
-def _packed(vector: NDArray[np.float32]) -> bytes:
+def _packed(vectors: NDArray[np.float32]) -> list[bytes]:
+    """One per row."""
     # Not `abs(…) > tolerance`: that is false of NaN.
-    if vector.ndim != 1 or not abs(float(np.linalg.norm(vector)) - 1) <= LENGTH_TOLERANCE:
+    is_unit = np.abs(np.linalg.norm(vectors, axis=-1) - 1) <= LENGTH_TOLERANCE
+    if vectors.ndim != 2 or not is_unit.all():
         raise ValueError("an embedding is one vector of length 1")
-    packed: Any = np.ascontiguousarray(vector, VECTOR_TYPE).tobytes()
-    return bytes(packed)
+    return [row.tobytes() for row in np.ascontiguousarray(vectors, VECTOR_TYPE)]
 
 
 def _subject(row: AnyRow) -> Embedded:
