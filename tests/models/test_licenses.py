@@ -1,11 +1,12 @@
 """Terms that forbid uses: facts, who accepted them, and the gate before a model runs."""
 
+import fcntl
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,23 @@ def test_line_that_a_crash_cut_off_counts_for_nothing(
     acceptances.accept(restricted(), by="Ada")
 
     assert Acceptances(models_dir).permits(restricted())
+
+
+def test_whoever_comes_second_waits_for_the_first(
+    acceptances: Acceptances, models_dir: Path
+) -> None:
+    spec = restricted()
+    first, _ = Acceptances(models_dir / "elsewhere").accept(spec, by="first")
+    with (models_dir / ACCEPTANCES_FILE).open("ab") as file, ThreadPoolExecutor(1) as threads:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        second = threads.submit(acceptances.accept, spec, by="second")
+        with pytest.raises(TimeoutError):
+            second.result(0.5)
+        file.write(json.dumps(asdict(first)).encode() + b"\n")
+        file.flush()
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+        assert second.result(60) == (first, False)
 
 
 def test_many_at_once_make_one_acceptance(models_dir: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hub_server import COMMIT, serving_hub
+from obstore.store import AzureStore, MemoryStore, S3Store
 
 from vision.errors import InvalidRequest, OperatorError, WeightsMismatch
 from vision.models.catalogue import listed_specs
@@ -66,6 +67,31 @@ def test_folder_comes_from_the_mirror_with_its_record(
     assert lock is not None
     assert (lock.hub, lock.revision) == ("somebody/tiny", COMMIT)
     assert pulls.store.verified(FOLDER) == (place, DIGEST)
+
+
+def test_object_store_is_a_mirror_too(filled: Path, tmp_path: Path) -> None:
+    store = MemoryStore()
+    for file in (filled / "tiny").iterdir():
+        store.put(f"tiny/{file.name}", file.read_bytes())
+        store.put(f"tiny2/{file.name}", b"of another")
+    pulls = Pulls(WeightsStore(tmp_path / "models"), mirror=Mirror(store, "memory"))
+
+    place = pulls.pull(FOLDER)
+
+    assert pulls.store.verified(FOLDER) == (place, DIGEST)
+    with pytest.raises(OperatorError, match=r"the mirror memory has no one\.pth"):
+        pulls.pull(ONE_FILE)
+
+
+def test_buckets_and_containers_are_opened_by_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "somebody")
+
+    azure = Mirror.open("az://weights/copy").store
+    s3 = Mirror.open("s3://weights/copy").store
+
+    assert isinstance(azure, AzureStore)
+    assert isinstance(s3, S3Store)
+    assert (azure.prefix, s3.prefix) == ("copy", "copy")
 
 
 def test_file_comes_from_the_mirror_and_not_from_its_url(pulls: Pulls) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 
@@ -17,7 +18,14 @@ from vision.models.base import Classifier
 from vision.models.catalogue import Catalogue
 from vision.models.checksums import file_sha256
 from vision.models.pulls import Pulls
-from vision.models.snapshots import LOCK_FILE, labels_in_config, read_lock
+from vision.models.snapshots import (
+    LOCK_FILE,
+    SnapshotLock,
+    files_hashes,
+    labels_in_config,
+    read_lock,
+    write_lock,
+)
 from vision.models.spec import SnapshotSpec, files_sha256, listing_sha256
 from vision.models.weights import WeightsStore
 from vision.pipelines.document import parse_pipeline
@@ -197,6 +205,33 @@ def test_import_follows_links_of_the_hubs_own_cache(models_dir: Path, tiny: Path
     place = Pulls(WeightsStore(models_dir)).take(Catalogue()[LISTED], linked)
 
     assert not any(file.is_symlink() for file in place.iterdir())
+
+
+def test_import_compares_with_the_catalogue_and_with_the_record_beside_the_files(
+    models_dir: Path, tiny: Path
+) -> None:
+    spec, pulls = Catalogue()[LISTED], Pulls(WeightsStore(models_dir))
+    assert isinstance(spec.weights, SnapshotSpec)
+    other = replace(spec.weights, files={**spec.weights.files, "config.json": "0" * 64})
+    with pytest.raises(WeightsMismatch, match=r"config\.json isn't the file of convnextv2_tiny"):
+        pulls.take(replace(spec, weights=other), tiny)
+
+    write_lock(tiny, SnapshotLock(files_hashes(tiny, FILES), revision="c" * 40))
+    (tiny / "config.json").write_text("{}")
+    with pytest.raises(WeightsMismatch, match=r"config\.json isn't the file of convnextv2_tiny"):
+        pulls.take(spec, tiny)
+
+    assert not pulls.store.is_present(spec)
+    assert [name for name in os.listdir(models_dir) if "convnext" in name] == []
+
+
+def test_import_keeps_the_commit_on_record(models_dir: Path, tiny: Path) -> None:
+    write_lock(tiny, SnapshotLock(files_hashes(tiny, FILES), revision="c" * 40))
+    pulls = Pulls(WeightsStore(models_dir))
+
+    pulls.take(Catalogue()[LISTED], tiny)
+
+    assert pulls.store.revision(Catalogue()[LISTED]) == "c" * 40
 
 
 def test_import_of_a_folder_that_lacks_a_file_is_refused(models_dir: Path, tiny: Path) -> None:
