@@ -55,6 +55,23 @@ def test_followed_objects_become_tracks_of_their_item(videos: VideoService) -> N
     assert (car.item, car.label) == (1, "car")
 
 
+def test_objects_pointed_at_in_an_image_keep_their_numbers(service: Service) -> None:
+    """A film of one frame, without a place in time."""
+    job = service.job(2)
+    service.work(found=replace(some_detections(), object_ids=np.array([7, 3])))
+
+    stored = list(service.detections.stream(DetectionFilter(job_id=job.id)))
+    for chosen in (
+        DetectionFilter(job_id=job.id, track_id=TRACKS_PER_ITEM + 3),
+        DetectionFilter(track_id=TRACKS_PER_ITEM + 3),
+    ):
+        (car,) = service.detections.stream(chosen)
+        assert (car.item, car.label) == (1, "car")
+
+    assert [one.track_id for one in stored] == [7, 3, 1_000_007, 1_000_003]
+    assert list(service.detections.stream(DetectionFilter(job_id=job.id, track_id=2**62))) == []
+
+
 @pytest.mark.parametrize("number", [0, -1, TRACKS_PER_ITEM])
 def test_object_numbers_that_are_no_tracks_are_refused_loudly(
     videos: VideoService, number: int

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import REAL, ColumnElement, cast, literal, select
+from sqlalchemy import REAL, ColumnElement, Connection, cast, literal, select
 
 from vision.domain.stored import TIME_SHIFT, DetectionFilter
 from vision.domain.track import TRACKS_PER_ITEM
@@ -14,15 +14,18 @@ from vision.storage.tables import detections, items, job_tags
 from vision.storage.video_tables import chunk_frames
 
 MAX_ID = 2**63 - 1
+LAST_ITEM = 2**31 - 1
 
 
-def conditions(database: Database, chosen: DetectionFilter) -> list[ColumnElement[bool]]:
-    """All of them must hold."""
+def conditions(
+    database: Database, chosen: DetectionFilter, *, is_in_film: bool
+) -> list[ColumnElement[bool]]:
+    """All of them must hold. `is_in_film` says that the track is one of a job's video."""
     found = [detections.c.tenant == chosen.tenant, *_simple(chosen)]
     if chosen.job_id is not None:
         found.append(detections.c.job_id == chosen.job_id)
     if chosen.track_id is not None:
-        found += _of_track(chosen.track_id)
+        found += _of_track(chosen.track_id, is_in_film=is_in_film)
     if is_in_chunks(chosen):
         found += _of_chunks(database, chosen)
     if chosen.min_score is not None:
@@ -63,11 +66,28 @@ def _of_chunks(database: Database, chosen: DetectionFilter) -> Iterator[ColumnEl
         yield chunk_frames.c.item == items.c.item
 
 
-def _of_track(track_id: int) -> Iterator[ColumnElement[bool]]:
+def names_film(connection: Connection, chosen: DetectionFilter) -> bool:
+    """Whether the filter names a track of a video of one job; an image's few rows need no index."""
+    if chosen.job_id is None or chosen.track_id is None:
+        return False
+    item = _item_of(chosen.track_id)
+    query = select(items.c.item).where(
+        items.c.job_id == chosen.job_id, items.c.item == item, items.c.frames_total.is_not(None)
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
+def _item_of(track_id: int) -> int:
+    """No column holds an item beyond the last, and no such track is stored."""
+    return min(track_id // TRACKS_PER_ITEM, LAST_ITEM)
+
+
+def _of_track(track_id: int, *, is_in_film: bool) -> Iterator[ColumnElement[bool]]:
     """The number tells the item; the index of tracks has rows of videos only."""
     yield detections.c.track_id == track_id
-    yield detections.c.item == track_id // TRACKS_PER_ITEM
-    yield detections.c.pts_seconds.is_not(None)
+    yield detections.c.item == _item_of(track_id)
+    if is_in_film:
+        yield detections.c.pts_seconds.is_not(None)
 
 
 def as_float32(database: Database, score: float) -> ColumnElement[Any]:

@@ -35,13 +35,14 @@ def insert_detections(
     """Of one unit, by item index; `same` has job_id, chunk, tenant and provenance_id.
 
     Returns their ids in the order of the rows. Raises ValueError for boxes or scores that are not
-    finite.
+    finite, and for objects whose number is none of a track's.
     """
     parts = list(found.values())
     sizes = [len(one) for one in parts]
     places: Columns = {
         "item": _repeated(found, sizes),
         "ord": list(chain.from_iterable(range(n) for n in sizes)),
+        **_values("track_id", sizes, [_track_ids(one, item) for item, one in found.items()]),
     }
     return _insert(database, connection, parts, places=places, same=same)
 
@@ -54,15 +55,17 @@ def insert_frames(
     same: Mapping[str, object],
 ) -> list[int]:
     """Of one chunk of a video, numbered through it; `same` has the item too. Returns and raises as
-    above, also for objects whose number is none of a track's.
+    above.
     """
+    item = same["item"]
+    assert isinstance(item, int)
     parts = [one.detections for one in frames]
     sizes = [len(one) for one in parts]
     places: Columns = {
         "ord": range(sum(sizes)),
         "frame_index": _repeated([one.frame_index for one in frames], sizes),
         "pts_seconds": _repeated([one.pts_seconds for one in frames], sizes),
-        **_values("track_id", sizes, [_track_ids(one, same["item"]) for one in parts]),
+        **_values("track_id", sizes, [_track_ids(one, item) for one in parts]),
     }
     return _insert(database, connection, parts, places=places, same=same)
 
@@ -214,14 +217,13 @@ def _keypoints(one: Detections) -> Sequence[bytes] | None:
     return [points.astype(KEYPOINT_TYPE).tobytes() for points in one.keypoints]
 
 
-def _track_ids(one: Detections, item: object) -> Sequence[int] | None:
-    """Objects that a model followed are the item's tracks."""
+def _track_ids(one: Detections, item: int) -> Sequence[int] | None:
+    """Objects that a model followed are the item's tracks, in an image too: a film of one frame."""
     if one.object_ids is None:
         return None
     numbers: list[int] = one.object_ids.tolist()
     if any(not 0 < number < TRACKS_PER_ITEM for number in numbers):
         raise ValueError(f"objects of a video have numbers from 1 to {TRACKS_PER_ITEM - 1}")
-    assert isinstance(item, int)
     return [item * TRACKS_PER_ITEM + number for number in numbers]
 
 

@@ -12,7 +12,7 @@ from vision.storage.bucket_counts import bucket_counts
 from vision.storage.chunk_rows import FrameRows, rows_shown_at
 from vision.storage.columns import AnyRow
 from vision.storage.database import Database
-from vision.storage.detection_filters import conditions, is_in_chunks
+from vision.storage.detection_filters import conditions, is_in_chunks, names_film
 from vision.storage.detection_rows import stored_detection
 from vision.storage.embedding_rows import IDS_PER_QUERY, vectors_of
 from vision.storage.pages import Page, decode_cursor, encode_cursor
@@ -49,8 +49,10 @@ class DetectionStore:
         Shorter than `limit` while rows of a page are being erased; `next` alone says if it's last.
         """
         columns = _columns(masks=include_masks, keypoints=include_keypoints)
-        query = _ordered(columns.where(*conditions(self._database, chosen)), chosen, cursor)
         with self._database.read() as connection:
+            is_in_film = names_film(connection, chosen)
+            where = conditions(self._database, chosen, is_in_film=is_in_film)
+            query = _ordered(columns.where(*where), chosen, cursor)
             rows = connection.execute(query.limit(limit + 1)).all()
             shown = rows[:limit]
             found = _with_items(connection, shown, embeddings=include_embeddings)

@@ -32,7 +32,8 @@ COLUMNS = (
     "pts_seconds",
     "track_id",
 )
-"""The last three are empty for an image, `track_id` also for what belongs to no track."""
+"""The last three are empty for an image, but for `track_id` of objects that were pointed at in it;
+that is empty too for what belongs to no track."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 """A spreadsheet runs a cell that begins so (OWASP, CSV injection)."""
 
