@@ -103,7 +103,7 @@ def save_detr_panoptic(folder: Path) -> Path:
     with torch.no_grad():
         first = next(network.mask_head.conv1.parameters())
         first[:, network.config.d_model :].mul_(ATTENTION)
-        heads = {"detr.class_labels_classifier": 3.0, "bbox_attention.q_proj": 9.0}
+        heads = {"detr.class_labels_classifier": 1.5, "bbox_attention.q_proj": 9.0}
         _settle(network, processor, heads | {"mask_head.output_conv": 6.0})
         network.mask_head.output_conv.bias.sub_(RARE)
     return _saved(folder, network, processor)

@@ -99,7 +99,7 @@ def test_boxes_are_upstreams(
     assert rows.masks is None
 
 
-@pytest.mark.parametrize("min_score", [0.0, 0.7])
+@pytest.mark.parametrize("min_score", [0.0, 0.4])
 def test_panoptic_segments_are_upstreams(
     folders: dict[str, Path], models_dir: Path, min_score: float
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 import torch
+from fixed_detectors import FIXED_DETECTORS
 from loaded_sams import POINTED_AT, load_tiny
 from seeded import FIXED_SIZE, LABELS, picture, tiny_sam, upstream_detector
 
@@ -15,6 +16,7 @@ from vision.domain.image import ImageSize
 from vision.domain.prompt import Prompts
 from vision.models.base import (
     DetectOptions,
+    Detector,
     EverythingOptions,
     ModelIdentity,
     PromptSegmenter,
@@ -69,7 +71,7 @@ SEGMENTERS: Mapping[str, Callable[[], Segmenter]] = {
 """Both a `PromptSegmenter` and a `MaskGenerator`."""
 
 
-DETECTORS: dict[str, Callable[[], TorchvisionDetector]] = {
+DETECTORS: dict[str, Callable[[], Detector]] = {
     name: lambda name=name: torchvision_detector(name)  # type: ignore[misc]
     for name in (
         "fasterrcnn_mobilenet_v3_large_320_fpn",
@@ -79,11 +81,11 @@ DETECTORS: dict[str, Callable[[], TorchvisionDetector]] = {
         "fcos_resnet50_fpn",
         "ssdlite320_mobilenet_v3_large",
     )
-} | {"demo_maskrcnn": demo_detector}
+} | {"demo_maskrcnn": demo_detector, **FIXED_DETECTORS}
 
 
 @pytest.fixture(scope="module", params=DETECTORS)
-def detector(request: pytest.FixtureRequest) -> TorchvisionDetector:
+def detector(request: pytest.FixtureRequest) -> Detector:
     return DETECTORS[request.param]()
 
 
@@ -92,7 +94,7 @@ def segmenter(request: pytest.FixtureRequest) -> Segmenter:
     return SEGMENTERS[request.param]()
 
 
-def test_detector_answers_every_size_in_order(detector: TorchvisionDetector) -> None:
+def test_detector_answers_every_size_in_order(detector: Detector) -> None:
     images = [picture(height, width) for height, width in SIZES]
 
     found = detector.detect(images, ALL)
@@ -110,7 +112,7 @@ def test_detector_answers_every_size_in_order(detector: TorchvisionDetector) -> 
 
 
 def test_detector_finds_nothing_in_a_sliver(
-    detector: TorchvisionDetector, request: pytest.FixtureRequest
+    detector: Detector, request: pytest.FixtureRequest
 ) -> None:
     found = detector.detect([picture(height, width) for height, width in SLIVERS], ALL)
 
@@ -118,11 +120,11 @@ def test_detector_finds_nothing_in_a_sliver(
         assert [len(rows) for rows in found] == [0, 0]
 
 
-def test_detector_takes_no_images_at_all(detector: TorchvisionDetector) -> None:
+def test_detector_takes_no_images_at_all(detector: Detector) -> None:
     assert detector.detect([], ALL) == []
 
 
-def test_detector_keeps_to_its_options(detector: TorchvisionDetector) -> None:
+def test_detector_keeps_to_its_options(detector: Detector) -> None:
     image = picture(96, 128)
     everything = detector.detect([image], DetectOptions(min_score=0.0, max_detections=50))[0]
     assert everything.scores is not None
@@ -139,7 +141,7 @@ def test_detector_keeps_to_its_options(detector: TorchvisionDetector) -> None:
 
 
 def test_detector_with_nothing_above_its_score_has_empty_columns(
-    detector: TorchvisionDetector,
+    detector: Detector,
 ) -> None:
     found = detector.detect([picture(96, 128)], DetectOptions(min_score=1.0))[0]
 
@@ -147,7 +149,7 @@ def test_detector_with_nothing_above_its_score_has_empty_columns(
     assert found.scores is not None
 
 
-def test_detector_says_the_same_twice(detector: TorchvisionDetector) -> None:
+def test_detector_says_the_same_twice(detector: Detector) -> None:
     first, second = (detector.detect([picture(96, 128)], ALL)[0] for _ in range(2))
 
     np.testing.assert_array_equal(first.boxes, second.boxes)
@@ -155,7 +157,7 @@ def test_detector_says_the_same_twice(detector: TorchvisionDetector) -> None:
     assert first.masks == second.masks
 
 
-def test_detector_refuses_other_pixels(detector: TorchvisionDetector) -> None:
+def test_detector_refuses_other_pixels(detector: Detector) -> None:
     with pytest.raises(ValueError, match="uint8"):
         detector.detect([np.zeros((9, 9, 3), np.float32)], ALL)  # type: ignore[list-item]
 

@@ -6,8 +6,11 @@ and the same picture would give other rows in other company.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
+
+import numpy as np
 
 from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
@@ -38,7 +41,7 @@ class SameSizeDetector(Detector, ABC):
         self, images: Sequence[RgbImage], size: ImageSize, options: DetectOptions
     ) -> list[Detections]:
         if self._is_blind_to(size):
-            return [Detections.empty() for _ in images]
+            return [replace(Detections.empty(), scores=np.zeros(0, np.float32)) for _ in images]
         rows = partial(self._rows, size=size, options=options)
         return self._passes.each(images, rows, shape=f"{size.width}x{size.height}")
 
