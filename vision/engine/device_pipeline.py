@@ -1,5 +1,6 @@
 """A pipeline whose device trouble comes out in the product's own words. Torch."""
 
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -56,6 +57,9 @@ def _translated(what: str) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
+        # What didn't fit lies in the frames that the error came through, and it is kept: the half
+        # that is tried next needs the room.
+        traceback.clear_frames(error.__traceback__)
         torch.cuda.empty_cache()
         raise DeviceMemoryFull(what) from error
     except torch.AcceleratorError as error:

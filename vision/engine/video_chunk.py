@@ -13,6 +13,10 @@ from vision.engine.station import VideoReader
 from vision.engine.video_reading import FrameReading
 from vision.errors import BadMedia
 
+MAX_LOAD_BYTES = 128 * 1024 * 1024
+"""Of frames that go through the networks together: 22 of 1080p, 6 of 4K. What doesn't wait on the
+conveyor yet isn't in its bound."""
+
 
 class ChunkReading:
     """Shared by the decode threads."""
@@ -77,8 +81,12 @@ class _Load:
             raise LeaseGone
         self._frames.append(frame)
         self.frames += frame.frame_index != self._lead_index
-        if len(self._frames) == self._size:
+        if len(self._frames) == self._size or self._bytes >= MAX_LOAD_BYTES:
             self.send()
+
+    @property
+    def _bytes(self) -> int:
+        return sum(frame.image.nbytes for frame in self._frames)
 
     def send(self) -> None:
         frames, self._frames = tuple(self._frames), []
