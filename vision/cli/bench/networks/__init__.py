@@ -1,0 +1,1 @@
+"""Networks that `vision bench models` measures: seeded weights, and upstream's bare loop."""
