@@ -4,6 +4,7 @@ Configuration, processor and safetensors of the video class, from which upstream
 pictures load too: so it is with the published ones.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,7 @@ def save_edgetam(folder: Path) -> None:
     )
     _save(EdgeTamVideoModel, config, folder)
     _sam2_processor().save_pretrained(folder)
+    _lay_out_as_published(folder)
 
 
 def save_sam3(folder: Path) -> None:
@@ -231,6 +233,17 @@ def _prompts(side: int, patch: int) -> dict[str, int]:
 def _sam2_processor() -> Sam2VideoProcessor:
     image_processor = Sam2ImageProcessor(size=_square(SIDE), mask_size=_square(SIDE // 4))
     return Sam2VideoProcessor(image_processor, Sam2VideoVideoProcessor(size=_square(SIDE)))
+
+
+def _lay_out_as_published(folder: Path) -> None:
+    """SAM 2.1 and EdgeTAM were saved by an older transformers: a file for each processor."""
+    file = folder / "processor_config.json"
+    whole = json.loads(file.read_text())
+    image = whole.pop("image_processor") | {"image_processor_type": "Sam2ImageProcessorFast"}
+    (folder / "preprocessor_config.json").write_text(json.dumps(image))
+    video = whole.pop("video_processor")
+    (folder / "video_preprocessor_config.json").write_text(json.dumps(video))
+    file.write_text(json.dumps(whole))
 
 
 def _sam3_image_processor() -> Sam3ImageProcessor:
