@@ -146,8 +146,13 @@ class LightActions(ClipClassifier):
         super().__init__(ModelIdentity("light", "3" * 64, "cpu", "float32"), memory_bytes=0)
 
     def _scores(self, clip: Sequence[RgbImage]) -> NDArray[np.float32]:
-        step = float(clip[-1].max()) - float(clip[0].max())
+        step = brightness(clip[-1]) - brightness(clip[0])
         return np.array([step < 0, step > 0], np.float32)
+
+
+def brightness(image: RgbImage) -> float:
+    """Of the squares."""
+    return float(np.percentile(image.max(axis=2), 98))
 
 
 MODELS: Mapping[str, type[Model]] = {
