@@ -87,9 +87,10 @@ class TinyFamily:
     def follower(self, folder: Path) -> PromptedFollower:
         return self.load(spec(), folder, identity())
 
-    def upstream(self, folder: Path) -> "UpstreamRun":
+    def upstream(self, folder: Path, device: str = "cpu") -> "UpstreamRun":
         network = (self.upstream_class or self.network_class).from_pretrained(folder).eval()
-        return UpstreamRun(network, self.processor_class.from_pretrained(folder))
+        processor = self.processor_class.from_pretrained(folder)
+        return UpstreamRun(network.to(device), processor, device)
 
 
 FAMILIES: Mapping[str, TinyFamily] = {
@@ -114,15 +115,16 @@ FAMILIES: Mapping[str, TinyFamily] = {
 class UpstreamRun:
     """Upstream's documented streaming loop, which forgets nothing."""
 
-    def __init__(self, network: Any, processor: Any) -> None:
+    def __init__(self, network: Any, processor: Any, device: str) -> None:
         self._network = network
         self._processor = processor
-        self.session = processor.init_video_session()
+        self._device = device
+        self.session = processor.init_video_session(inference_device=device)
 
     def feed(
         self, image: RgbImage, number: int, *, reverse: bool = False, **prompts: Any
     ) -> tuple[list[int], Sequence[RleMask], Sequence[float]]:
-        inputs = self._processor(images=image, return_tensors="pt")
+        inputs = self._processor(images=image, device=self._device, return_tensors="pt")
         if prompts:
             # Upstream takes the list itself, and empties it.
             prompts["obj_ids"] = list(prompts["obj_ids"])
@@ -140,7 +142,7 @@ class UpstreamRun:
         )[0]
         return (
             list(output.object_ids),
-            RleMask.from_bitmaps(masks[:, 0].numpy()),
+            RleMask.from_bitmaps(masks[:, 0].cpu().numpy()),
             torch.sigmoid(output.object_score_logits).flatten().tolist(),
         )
 

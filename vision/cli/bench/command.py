@@ -10,12 +10,20 @@ from typing import Annotated
 import typer
 
 from vision.cli import exits
-from vision.cli.bench import decode, interactive, pages, rows, tracking, upload, video, work
+from vision.cli.bench import decode, follow, interactive, pages, rows, tracking, upload, video, work
 from vision.cli.bench.measure import Figure, machine
+from vision.cli.lazy import load
 from vision.cli.output import notes, out, print_json, print_table
 from vision.errors import FieldError, InvalidRequest
 from vision.storage.database import Database
 from vision.storage.migrate import migrate
+
+
+def _models() -> list[Figure]:
+    """Imported when it is wanted: every library of every family, seconds of it."""
+    figures: list[Figure] = load("vision.cli.bench.models:run")()
+    return figures
+
 
 WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "work": work.run,
@@ -24,6 +32,8 @@ WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "upload": upload.run,
     "video": video.run,
     "tracking": tracking.run,
+    "models": _models,
+    "follow": follow.run,
 }
 NAMES = (*WITHOUT_DATABASE, "rows", "pages")
 PAGE_ROWS = 3_000_000
