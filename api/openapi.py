@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from api.problems import MEDIA_TYPE
 from api.schemas.jobs import JobQuestion
+from api.schemas.models import AcceptanceQuestion
 from api.schemas.problem import Problem
 from vision.pipelines.stages import TrackStage
 
@@ -26,7 +27,12 @@ vectors, as counts, as a file for other tools, or drawn into the picture or the 
 """
 
 _SCHEMA_PATH: Final = "#/components/schemas/{model}"
-_REFERRED: Final[tuple[type[BaseModel], ...]] = (Problem, JobQuestion, TrackStage)
+_REFERRED: Final[tuple[type[BaseModel], ...]] = (
+    Problem,
+    JobQuestion,
+    TrackStage,
+    AcceptanceQuestion,
+)
 
 
 def _ref(model: type[BaseModel]) -> dict[str, str]:
@@ -72,6 +78,11 @@ def job_submission() -> dict[str, Any]:
 def tracking() -> dict[str, Any]:
     """The body of a wish to follow objects once more; it may be empty."""
     return _body({"application/json": {"schema": _ref(TrackStage)}}, is_required=False)
+
+
+def acceptance() -> dict[str, Any]:
+    """The body of an acceptance of terms."""
+    return _body({"application/json": {"schema": _ref(AcceptanceQuestion)}})
 
 
 def file_answer(*media_types: str, description: str) -> dict[int | str, dict[str, Any]]:

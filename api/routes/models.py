@@ -1,23 +1,42 @@
 """The catalogue of models, which of them are ready to use here, and whose terms were accepted."""
 
-from fastapi import APIRouter, Response, status
+from typing import Annotated, Final
 
+from fastapi import APIRouter, Depends, Request, Response, status
+from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
+
+from api import openapi
+from api.body import Body
+from api.problems import field_errors
 from api.schemas.base import PageAnswer
 from api.schemas.models import (
     AcceptanceAnswer,
-    AcceptanceRequest,
+    AcceptanceQuestion,
     LicenseAnswer,
     ModelAnswer,
     WeightsAnswer,
 )
 from api.services import Given, Services
+from api.strict_json import parse_json
+from vision.errors import InvalidRequest
 from vision.models.acceptances import Acceptance
 from vision.models.licenses import License
 from vision.models.spec import ModelSpec, SnapshotSpec
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
-NOBODY = "somebody by REST"
+MAX_BODY_BYTES: Final = 64 * 1024
+NOBODY: Final = "somebody by REST"
+"""Who withdraws: that question has no body, and there are no users."""
+
+
+def _named(name: str, services: Given) -> ModelSpec:
+    """Before the body is looked at: an unknown name is the first thing to tell."""
+    return services.engine.catalogue[name]
+
+
+Named = Annotated[ModelSpec, Depends(_named)]
 
 
 @router.get("/models")
@@ -28,34 +47,43 @@ def list_models(services: Given) -> PageAnswer[ModelAnswer]:
 
 
 @router.get("/models/{name}")
-def get_model(name: str, services: Given) -> ModelAnswer:
+def get_model(spec: Named, services: Given) -> ModelAnswer:
     """One model's card."""
-    return _model(services, services.engine.catalogue[name])
+    return _model(services, spec)
 
 
 @router.post(
     "/models/{name}/acceptance",
     status_code=status.HTTP_201_CREATED,
     responses={200: {"model": AcceptanceAnswer, "description": "It was accepted before."}},
+    openapi_extra=openapi.acceptance(),
 )
-def accept_license(
-    name: str, request: AcceptanceRequest, services: Given, response: Response
+async def accept_license(
+    spec: Named, request: Request, services: Given, response: Response
 ) -> AcceptanceAnswer:
     """Accept the terms of a model that forbids uses; before that it doesn't run. An earlier
     acceptance of the same facts stays as it is.
     """
-    spec = services.engine.catalogue[name]
-    held, is_new = services.engine.weights.acceptances.accept(spec, by=request.accepted_by)
+    accepted_by = _accepted_by(await Body(request, max_bytes=MAX_BODY_BYTES).read_all())
+    acceptances = services.engine.weights.acceptances
+    held, is_new = await run_in_threadpool(acceptances.accept, spec, by=accepted_by)
     if not is_new:
         response.status_code = status.HTTP_200_OK
     return _acceptance(held)
 
 
 @router.delete("/models/{name}/acceptance", status_code=status.HTTP_204_NO_CONTENT)
-def withdraw_acceptance(name: str, services: Given) -> None:
+def withdraw_acceptance(spec: Named, services: Given) -> None:
     """Take an acceptance back, if there is one: from now on the model doesn't run."""
-    spec = services.engine.catalogue[name]
     services.engine.weights.acceptances.withdraw(spec, by=NOBODY)
+
+
+def _accepted_by(body: bytes) -> str:
+    try:
+        return AcceptanceQuestion.model_validate(parse_json(body)).accepted_by
+    except ValidationError as error:
+        found = field_errors(error.errors(include_url=False, include_context=False))
+        raise InvalidRequest("the request is not valid", found) from error
 
 
 def _model(services: Services, spec: ModelSpec) -> ModelAnswer:

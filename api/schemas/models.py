@@ -44,7 +44,7 @@ class AcceptanceAnswer(Answer):
     accepted_at: str
 
 
-class AcceptanceRequest(BaseModel):
+class AcceptanceQuestion(BaseModel):
     """Who accepts. There are no users here: the name is written down as it comes."""
 
     model_config = ConfigDict(extra="forbid")

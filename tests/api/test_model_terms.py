@@ -110,6 +110,14 @@ def test_job_whose_terms_were_withdrawn_meanwhile_fails_and_says_so(
     assert client.delete(ACCEPTANCE).status_code == 204
 
 
+def test_body_is_strict_and_short(client: httpx.Client) -> None:
+    twice = client.post(ACCEPTANCE, content=b'{"accepted_by": "Ada", "accepted_by": "Bob"}')
+    long = client.post(ACCEPTANCE, content=b" " * 65_537)
+
+    assert (twice.status_code, long.status_code) == (422, 413)
+    assert client.get(f"/v1/models/{LISTED}").json()["acceptance"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "body", "status", "code"),
     [
