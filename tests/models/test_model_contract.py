@@ -1,6 +1,7 @@
 """What every family promises, asked of every family on small seeded random networks."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TypeAlias
 
@@ -14,6 +15,7 @@ from seeded import FIXED_SIZE, LABELS, picture, tiny_sam, upstream_detector
 from vision.domain.detections import ANY_OBJECT
 from vision.domain.image import ImageSize
 from vision.domain.prompt import Prompts
+from vision.errors import InvalidRequest
 from vision.models.base import (
     DetectOptions,
     Detector,
@@ -227,6 +229,21 @@ def test_everything_names_nothing_and_has_no_scores(segmenter: Segmenter) -> Non
     assert found.masks is not None
     assert found.predicted_iou is not None
     assert found.stability_scores is not None
+
+
+def test_everything_cuts_no_tiny_picture_into_nothing(segmenter: Segmenter) -> None:
+    options = replace(FEW_POINTS, points_per_side=8, points_per_batch=16, crop_n_layers=3)
+
+    found = segmenter.generate(picture(5, 3), options)
+
+    assert set(found.labels) <= {ANY_OBJECT}
+
+
+def test_everything_refuses_crops_without_points(segmenter: Segmenter) -> None:
+    options = replace(FEW_POINTS, crop_n_layers=2, crop_n_points_downscale_factor=4)
+
+    with pytest.raises(InvalidRequest, match="points_per_side 2 leaves no point in crop layer 2"):
+        segmenter.generate(picture(96, 128), options)
 
 
 def test_memory_is_that_of_the_weights() -> None:

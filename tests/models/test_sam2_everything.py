@@ -19,10 +19,9 @@ from test_sam2_prompts import Upstream
 from torch import Tensor
 from transformers import MaskGenerationPipeline
 
-from vision.domain.detections import ANY_OBJECT, Detections
+from vision.domain.detections import Detections
 from vision.domain.image import RgbImage
 from vision.domain.mask import RleMask
-from vision.errors import InvalidRequest
 from vision.models.base import EverythingOptions, MaskGenerator
 
 LENIENT = EverythingOptions(
@@ -147,21 +146,6 @@ def test_nothing_may_be_found(generator: MaskGenerator) -> None:
 
     assert len(found) == 0
     assert found.masks == ()
-
-
-def test_tiny_pictures_are_not_cut_into_nothing(generator: MaskGenerator) -> None:
-    options = replace(LENIENT, crop_n_layers=3, pred_iou_thresh=0.0, stability_score_thresh=0.0)
-
-    found = generator.generate(picture(5, 3), replace(options, points_per_side=8))
-
-    assert set(found.labels) <= {ANY_OBJECT}
-
-
-def test_crops_without_points_are_refused(generator: MaskGenerator) -> None:
-    options = replace(LENIENT, crop_n_layers=2, crop_n_points_downscale_factor=4)
-
-    with pytest.raises(InvalidRequest, match="points_per_side 4 leaves no point in crop layer 2"):
-        generator.generate(SQUARE, options)
 
 
 def _upstream_of_crop(
