@@ -59,7 +59,22 @@ def test_models_are_named_once_in_order_of_use() -> None:
         (
             {"segment": {"model": "demo_maskrcnn", "prompt": "everything"}},
             "segment.model",
-            "can't do everything; these can: demo_sam, sam_vit_b",
+            "can't do everything; these can: demo_sam, ",
+        ),
+        (
+            {"follow": {"model": "demo_sam", "text": ["dog"]}},
+            "follow.model",
+            "can't do follow_concepts; these can: sam3",
+        ),
+        (
+            {"detect": {"model": "demo_maskrcnn"}, "follow": {"model": "demo_sam"}},
+            "follow.model",
+            "can't do follow; these can: ",
+        ),
+        (
+            {"classify": {"model": "resnet50", "clip_seconds": 2}},
+            "classify.clip_seconds",
+            "resnet50 looks at single pictures",
         ),
         (
             {"segment": {"model": "nothing", "prompt": {"points": [[1, 2, 1]]}}},
@@ -67,7 +82,16 @@ def test_models_are_named_once_in_order_of_use() -> None:
             "no model is named 'nothing'",
         ),
     ],
-    ids=["unknown", "no detector", "labels", "no generator", "unknown segmenter"],
+    ids=[
+        "unknown",
+        "no detector",
+        "labels",
+        "no generator",
+        "no follower of words",
+        "no follower",
+        "no clips",
+        "unknown segmenter",
+    ],
 )
 def test_wrong_fields_are_named(document: dict[str, object], field: str, detail: str) -> None:
     with pytest.raises(InvalidPipeline) as refusal:

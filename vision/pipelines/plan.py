@@ -41,6 +41,8 @@ def _errors(document: PipelineDocument, catalogue: Catalogue) -> Iterator[FieldE
             yield _unable(f"{name}.model", spec, tasks, catalogue)
         elif isinstance(stage, DetectStage):
             yield from _label_errors(stage, spec)
+        elif isinstance(stage, ClassifyStage) and stage.clip_seconds is not None:
+            yield from _clip_errors(spec)
 
 
 def _label_errors(stage: DetectStage, spec: ModelSpec) -> Iterator[FieldError]:
@@ -50,6 +52,11 @@ def _label_errors(stage: DetectStage, spec: ModelSpec) -> Iterator[FieldError]:
     if unknown:
         names = ", ".join(map(repr, unknown))
         yield FieldError("detect.labels", f"{spec.name} doesn't know {names}")
+
+
+def _clip_errors(spec: ModelSpec) -> Iterator[FieldError]:
+    if Task.ACTIONS not in spec.tasks:
+        yield FieldError("classify.clip_seconds", f"{spec.name} looks at single pictures")
 
 
 def _tasks_for(stage: ModelStage) -> frozenset[Task]:
