@@ -162,6 +162,16 @@ def test_what_the_mirror_lacks_is_named(pulls: Pulls, mirror: Path) -> None:
         pulls.pull(ONE_FILE)
 
 
+def test_record_of_a_mirror_cannot_say_where_files_go(pulls: Pulls, mirror: Path) -> None:
+    lock = mirror / "tiny" / LOCK_FILE
+    lock.write_text(lock.read_text().replace(COMMIT, "../../../elsewhere"))
+
+    pulls.pull(FOLDER)
+
+    assert sorted(os.listdir(pulls.store.models_dir)) == [".tiny.lock", "tiny"]
+    assert sorted(os.listdir(mirror.parent)) == ["a mirror", "models"]
+
+
 def test_mirror_has_one_revision(pulls: Pulls) -> None:
     with pytest.raises(InvalidRequest, match="one revision"):
         pulls.pull(FOLDER, revision="main")

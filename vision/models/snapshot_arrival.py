@@ -1,5 +1,6 @@
 """One folder of weights on its way: gathered file by file beside its place, then put there."""
 
+import hashlib
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from vision.models.sources import RemoteFile, RemoteFolder, SnapshotSource
 from vision.models.spec import ModelSpec, SnapshotSpec
 
 PART = ".part"
+STAGE_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class SnapshotArrival:
         return f"{folder.what} has no {lacking[0]}, which {self.spec.name} needs"
 
     def _wanted(self, found: RemoteFolder, *, keeps_lock: bool) -> dict[str, str]:
-        """SHA-256 by name: what the other side says, over that what an earlier pull wrote down,
-        over that what the catalogue says.
+        """SHA-256 by name. The catalogue's word goes before what an earlier pull wrote down, and
+        that before what the other side says.
         """
         lock = read_lock(self.place) if keeps_lock else None
         said = {name: one.sha256 for name, one in found.files.items()}
@@ -94,7 +96,8 @@ class SnapshotArrival:
     def _stage(self, revision: str | None) -> Path:
         """The folder in which an attempt gathers; one per revision, so that none mix."""
         stages = self.place.with_name(f".{self.place.name}{PART}")
-        stage = stages / (revision or "unnamed")
+        # Hashed: a name that comes from afar must not say where files go.
+        stage = stages / hashlib.sha256(str(revision).encode()).hexdigest()[:STAGE_DIGITS]
         for other in stages.iterdir() if stages.is_dir() else ():
             if other != stage:
                 shutil.rmtree(other)
