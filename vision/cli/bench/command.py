@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from vision.cli import exits
-from vision.cli.bench import decode, follow, interactive, pages, rows, tracking, upload, video, work
+from vision.cli.bench import decode, interactive, pages, rows, tracking, upload, video, work
 from vision.cli.bench.measure import Figure, machine
 from vision.cli.lazy import load
 from vision.cli.output import notes, out, print_json, print_table
@@ -25,6 +25,11 @@ def _models() -> list[Figure]:
     return figures
 
 
+def _follow() -> list[Figure]:
+    figures: list[Figure] = load("vision.cli.bench.follow:run")()
+    return figures
+
+
 WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "work": work.run,
     "interactive": interactive.run,
@@ -33,7 +38,7 @@ WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "video": video.run,
     "tracking": tracking.run,
     "models": _models,
-    "follow": follow.run,
+    "follow": _follow,
 }
 NAMES = (*WITHOUT_DATABASE, "rows", "pages")
 PAGE_ROWS = 3_000_000
