@@ -53,6 +53,7 @@ def write_clip(
     pts: Sequence[int] | None = None,
     index_first: bool = False,
     draw: Callable[[int], RgbImage] = picture,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Path:
     """An MP4 of the pictures with these numbers; `pts` in units of 1 / fps, else 0, 1, 2, …
 
@@ -61,7 +62,7 @@ def write_clip(
     options = {"movflags": "faststart"} if index_first else {}
     with av.open(str(path), "w", container_options=options) as file:
         stream = file.add_stream("mpeg4", fps)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
         stream.codec_context.gop_size = keyframe_every
         stream.codec_context.time_base = Fraction(1, fps)
         stream.options = {"qscale": "3", "sc_threshold": "1000000000"}
