@@ -35,8 +35,8 @@ class TorchvisionClassifier(Classifier):
         self._passes = Passes(self)
 
     def _scores(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
-        # Every picture comes out of the transforms in one shape.
-        rows = self._passes.each(images, self._rows, shape="one shape")
+        side = self._transforms.crop_size[0]  # every picture comes out of the transforms so large
+        rows = self._passes.each(images, self._rows, shape=f"{side}x{side}")
         return np.array(rows, np.float32).reshape(len(images), len(self.labels))
 
     @torch.inference_mode()
