@@ -18,7 +18,7 @@ from vision.models.adding import add_model
 from vision.models.base import Embedder, ModelIdentity
 from vision.models.catalogue import Catalogue
 from vision.models.families import family_of
-from vision.models.picture_embedding import CPU_BATCH, MIDDLE_RATIO, middle
+from vision.models.picture_embedding import CPU_BATCH
 from vision.models.pool import ModelPool
 from vision.models.weights import WeightsStore
 
@@ -163,22 +163,3 @@ def test_the_vector_is_the_normed_cls_token(tmp_path: Path) -> None:
 
     assert torch.equal(answer.pooler_output, answer.last_hidden_state[:, 0])
     assert embedder.dimensions == answer.pooler_output.shape[1]
-
-
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [
-        pytest.param((10, 160), (10, 160), id="not too long"),
-        pytest.param((10, 161), (10, 160), id="a bit"),
-        pytest.param((1, 5000), (1, MIDDLE_RATIO), id="one row"),
-        pytest.param((5000, 2), (2 * MIDDLE_RATIO, 2), id="upright"),
-    ],
-)
-def test_only_the_middle_of_very_long_pictures_is_scaled(
-    size: tuple[int, int], shown: tuple[int, int]
-) -> None:
-    image = np.zeros((*size, 3), np.uint8)
-    image[size[0] // 2, size[1] // 2] = 255
-
-    assert middle(image).shape[:2] == shown
-    assert middle(image)[shown[0] // 2, shown[1] // 2].all()

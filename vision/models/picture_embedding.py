@@ -14,15 +14,12 @@ from vision.models.base import Embedder, ModelIdentity
 from vision.models.device import Placement
 from vision.models.passes import Passes
 from vision.models.state import memory_bytes
+from vision.models.torchvision_pixels import middle_of
 
 CPU_BATCH = 8
 """Vision transformers gain from eight pictures in a pass, on a CPU too (docs/benchmarks.md)."""
 PIXELS_AT_ONCE = 2**24
 """Of whole pictures that are scaled together: some processors copy them to float32 before."""
-MIDDLE_RATIO = 16
-"""Of a picture that is longer than so many times its short side, only the middle so many are
-scaled: upstream scales the whole to the network's height and then cuts out its middle, which for
-1 x 10,000 pixels takes 2 GB."""
 
 
 class TransformersEmbedder(Embedder):
@@ -57,8 +54,11 @@ class TransformersEmbedder(Embedder):
 
     def _pixels(self, images: Sequence[RgbImage]) -> Tensor:
         """(n, 3, height, width), prepared on the network's device."""
-        whole = self._processor.do_center_crop is not True
-        shown = images if whole else [middle(image) for image in images]
+        shown = images
+        if self._processor.do_center_crop:
+            # Upstream would scale a sliver whole before it cuts out the middle: 1 x 10,000 pixels
+            # to 2 GB.
+            shown = [middle_of(image) for image in images]
         # Colors first, and said so: of a picture 1 or 3 pixels high upstream would guess wrong.
         prepared = self._processor(
             images=[torch.tensor(image).permute(2, 0, 1) for image in shown],
@@ -81,14 +81,6 @@ class TransformersEmbedder(Embedder):
             )
         height, width = shapes.pop()
         return f"{width}x{height}"
-
-
-def middle(image: RgbImage) -> RgbImage:
-    """A view of the middle of a very long picture; of others, all."""
-    height, width = image.shape[:2]
-    most = MIDDLE_RATIO * min(height, width)
-    top, left = max(0, height - most) // 2, max(0, width - most) // 2
-    return image[top : top + min(height, most), left : left + min(width, most)]
 
 
 def _few_pixels_each(images: Sequence[RgbImage]) -> Iterator[list[RgbImage]]:
