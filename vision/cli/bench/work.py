@@ -16,10 +16,12 @@ from vision.domain.findings import Findings
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.job import NewJob
 from vision.domain.provenance import Provenance, StageProvenance
+from vision.domain.video import Chunk
 from vision.engine.parts import Engine, decode_limits, open_engine
 from vision.engine.station import Pace, Station
 from vision.engine.work_loop import work
 from vision.media.decode_process import DecodeProcess
+from vision.pipelines.frames_run import FramesAlone, FramesRun
 from vision.settings import Settings
 from vision.storage.migrate import migrate
 
@@ -59,6 +61,10 @@ class PacedPipeline:
     def run(self, images: Sequence[RgbImage]) -> list[Findings]:
         """One result per image, in order."""
         return [Findings(self._one()) for _ in images]
+
+    def open_frames(self, _chunk: Chunk, _state: bytes | None) -> FramesRun:
+        """Each frame costs what an image costs."""
+        return FramesAlone(self.run)
 
     def _one(self) -> Detections:
         ends_at = time.perf_counter() + self._seconds
