@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     )
     cpu_precision: str = Field(
         default="float32",
-        description="On a CPU: float32 or bfloat16, which pays on CPUs with AMX only.",
+        description="On a CPU: float32, or bfloat16 where it computes in it (AVX-512 BF16, AMX).",
     )
     model_memory_bytes: int = Field(
         default=8 * 1024 * MIB, ge=1, description="Models kept in memory by one worker."
