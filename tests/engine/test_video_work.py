@@ -23,6 +23,7 @@ from vision.domain.image import RgbImage
 from vision.domain.job import Lease
 from vision.domain.states import ItemState, JobState
 from vision.domain.stored import DetectionFilter
+from vision.engine import video_chunk
 from vision.engine.station import Pace, RunsImages
 from vision.engine.work_loop import WorkDone, work
 
@@ -120,6 +121,19 @@ def test_frames_share_a_pass_by_their_place_in_the_chunk_alone(cinema: Workshop)
     of_one_chunk = [range(8), range(8, 16), range(16, 20)]
     expected = [[start + n for n in part] for start in (0, 20) for part in of_one_chunk]
     assert recording.passes == expected
+
+
+def test_frames_that_share_a_pass_are_bounded_in_bytes(
+    cinema: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = Recording()
+    station = replace(cinema.station, batch_images=8, open_pipeline=lambda _document: recording)
+    submit(cinema.engine, [add_clip(cinema.engine, 40)], SPOTS)
+    monkeypatch.setattr(video_chunk, "MAX_LOAD_BYTES", 3 * 128 * 64 * 3)
+
+    work(station, PACE)
+
+    assert [len(some) for some in recording.passes] == [3, 3, 3, 3, 3, 3, 2] * 2
 
 
 def test_a_frame_that_breaks_the_model_is_missing_alone(cinema: Workshop) -> None:
