@@ -42,7 +42,8 @@ async def track_again(
     """The body is a `track` stage; empty, it is the default one. New tracks take the place of the
     old ones, and annotated videos are drawn anew when they are next asked for.
 
-    409 while the job runs, and for one without detections in a video.
+    409 while the job runs, for one without detections in a video, and for one whose objects a model
+    follows: their tracks come with their masks.
     """
     stage = _stage(await Body(request, max_bytes=MAX_BODY_BYTES).read_all())
     job = await run_in_threadpool(_started, services, job_id, stage, tenant=tenant)
