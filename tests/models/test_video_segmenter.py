@@ -310,6 +310,7 @@ def test_input_that_does_not_fit_is_refused(
     [
         {"object_id": 0, "box": np.zeros(4, np.float32)},
         {"object_id": 1},
+        {"object_id": 1, "points": np.zeros((0, 3), np.float32)},
         {"object_id": 1, "points": np.zeros((1, 2), np.float32)},
         {"object_id": 1, "box": np.zeros((1, 4), np.float32)},
         {
@@ -318,7 +319,7 @@ def test_input_that_does_not_fit_is_refused(
             "mask": RleMask.from_bitmap(np.ones((4, 4), np.bool_)),
         },
     ],
-    ids=["no number", "nothing", "points without a side", "boxes", "box and mask"],
+    ids=["no number", "nothing", "no points", "points without a side", "boxes", "box and mask"],
 )
 def test_prompt_checks_itself(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"object id|give points|shape"):

@@ -26,7 +26,6 @@ from tiny_video_sams import (
     save_word_follower,
     spec,
     tiny_follower,
-    tiny_word_follower,
 )
 
 from vision.domain.mask import RleMask
@@ -202,14 +201,3 @@ def test_what_150_frames_leave_behind_is_the_same_to_the_byte() -> None:
 
     # From when the object that joined fills its memory.
     assert len(set(held[46:])) == 1
-
-
-def test_what_frames_with_words_leave_behind_stays_in_bounds() -> None:
-    session = tiny_word_follower().start(SIZE, words=WORDS, max_objects=1)
-    held = []
-    for index in range(100):
-        session.feed(frame(index % 9), frame_index=index)
-        held.append(session.memory.bytes_held)  # type: ignore[attr-defined]
-
-    # Beside what fills the memory there may be one vector of 512 bytes for each refreshed frame.
-    assert max(held[60:]) - max(held[20:60]) <= 512 * 10

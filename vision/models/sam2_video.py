@@ -163,8 +163,10 @@ def new_session(processor: Any, size: ImageSize, device: str) -> Any:
 
 def pixels_of(image: RgbImage, processor: Any, device: str) -> Tensor:
     """(3, side, side) float32, as upstream's processor makes it, on the device."""
+    # torch warns of arrays that can't be written to, as decoded frames are.
+    writable = np.require(image, requirements=["C", "W"])
     made = processor(
-        images=image, input_data_format="channels_last", device=device, return_tensors="pt"
+        images=writable, input_data_format="channels_last", device=device, return_tensors="pt"
     )
     pixels: Tensor = made["pixel_values"][0]
     return pixels

@@ -41,7 +41,8 @@ class ObjectPrompt:
     def __post_init__(self) -> None:
         if not 0 < self.object_id < TRACKS_PER_ITEM:
             raise ValueError(f"an object id is from 1 to {TRACKS_PER_ITEM - 1}")
-        if (self.mask is None) == (self.points is None and self.box is None):
+        has_points = self.points is not None and len(self.points) > 0
+        if (self.mask is None) == (not has_points and self.box is None):
             raise ValueError("give points, a box or both, or else a mask")
         if self.points is not None and (self.points.ndim != 2 or self.points.shape[1] != 3):
             raise ValueError(f"points have shape (n, 3), not {self.points.shape}")
