@@ -57,6 +57,16 @@ def test_backwards_that_is_the_one_before() -> None:
     assert [ids(one) for one in found] == [[], [1], [1]]
 
 
+def test_a_prompt_after_whose_frame_none_could_be_had_comes_in_the_next_chunk() -> None:
+    document = following(red_at(0), blue_at(4))
+    first = opened(document, Link(1, 2, prompts=(Prompted(0, 0), Prompted(4, 1))))
+    show(first, 0, 1)
+
+    second = opened(document, Link(1, 2), number=2, state=first.end().state)
+
+    assert [ids(one) for one in show(second, 5, 6)] == [[1, 2], [1, 2]]
+
+
 def test_of_two_prompts_that_are_due_the_last_one_counts() -> None:
     document = following(red_at(2), blue_at(3, id=1))
     run = opened(document, Link(1, 1, prompts=(Prompted(2, 0), Prompted(3, 1))))
@@ -139,7 +149,9 @@ def test_who_knows_nothing_and_is_told_nothing_fails() -> None:
 
 def test_a_state_of_something_else_is_refused() -> None:
     with pytest.raises(ValueError, match="saved session"):
-        opened(following(red_at(0)), Link(1, 2), number=2, state=b'{"names": []}\nnonsense')
+        opened(
+            following(red_at(0)), Link(1, 2), number=2, state=b'{"names": [], "due": []}\nnonsense'
+        )
 
 
 def test_images_of_another_size_than_pointed_at_are_refused() -> None:

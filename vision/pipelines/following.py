@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from vision.domain.chain import Prompted
 from vision.domain.detections import Detections
 from vision.domain.findings import Findings
 from vision.domain.image import ImageSize, RgbImage
@@ -117,7 +118,7 @@ class Following:
         self._session: VideoSession | None = None
         self._is_moved = False
         if state is not None:
-            self._seeded, self._session = _resumed(stage.segmenter, state)
+            self._resume(state)
         elif chunk.number != chunk.link.first and not (self._due or stage.stage.text):
             raise NothingToFollow(
                 "what is followed was pointed at in an earlier stretch, which has no results"
@@ -137,7 +138,18 @@ class Following:
         """For the next chunk; None when there is none, and when no frame came."""
         if self._is_last or self._session is None or not self._is_moved:
             return None
-        return _saved(self._seeded, self._session)
+        names = [[object_id, *name] for object_id, name in self._seeded.items()]
+        due = [[one.frame_index, one.place] for one in self._due]
+        head = json.dumps({"names": names, "due": due})
+        return head.encode() + b"\n" + self._session.save()
+
+    def _resume(self, state: bytes) -> None:
+        head, _, body = state.partition(b"\n")
+        document = json.loads(head)
+        self._seeded = {number: (label, kind) for number, label, kind in document["names"]}
+        # Behind their frames none could be decoded any more.
+        self._due = [*(Prompted(*one) for one in document["due"]), *self._due]
+        self._session = self._stage.segmenter.resume(body)
 
     def _prompts(self, frame: Frame) -> tuple[ObjectPrompt, ...]:
         """Those that are due. One whose frame could not be had comes with the next that could."""
@@ -157,16 +169,3 @@ class Following:
         if self._link.reverse:
             return frame.frame_index <= frame_index
         return frame.frame_index >= frame_index
-
-
-def _saved(seeded: Mapping[int, Name], session: VideoSession) -> bytes:
-    names = [[object_id, *name] for object_id, name in seeded.items()]
-    return json.dumps({"names": names}).encode() + b"\n" + session.save()
-
-
-def _resumed(segmenter: VideoSegmenter, state: bytes) -> tuple[Mapping[int, Name], VideoSession]:
-    head, _, body = state.partition(b"\n")
-    names = {
-        object_id: (label, class_id) for object_id, label, class_id in json.loads(head)["names"]
-    }
-    return names, segmenter.resume(body)
