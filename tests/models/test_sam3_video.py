@@ -19,6 +19,7 @@ from tiny_video_sams import (
 from transformers.models.sam3_video import modeling_sam3_video as upstream_module
 
 from vision.domain.image import RgbImage
+from vision.errors import InvalidRequest
 from vision.models import sam3_video, video_session_memory
 from vision.models.base import ModelIdentity
 from vision.models.sam3_video import FIRST_ID, WordFollower, WordSession, load_sam3_word_follower
@@ -190,7 +191,7 @@ def test_pointing_is_refused(follower: WordFollower) -> None:
 
 
 def test_words_that_are_too_long_are_refused(follower: WordFollower) -> None:
-    with pytest.raises(ValueError, match="too long to be understood"):
+    with pytest.raises(InvalidRequest, match="is too long for tiny: 62 tokens of 32"):
         follower.start(SIZE, words=["a" * 60])
 
 

@@ -17,6 +17,7 @@ from transformers import Sam3VideoModel, Sam3VideoProcessor
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
+from vision.errors import InvalidRequest
 from vision.models import mask_nms
 from vision.models.base import ModelIdentity
 from vision.models.device import Placement
@@ -97,7 +98,10 @@ class WordSession(VideoSession):
         self._processor.add_text_prompt(self._upstream, list(words))
         for number, tokens in self._upstream.prompt_input_ids.items():
             if tokens.shape[1] > longest:
-                raise ValueError(f"{self._upstream.prompts[number]!r} is too long to be understood")
+                raise InvalidRequest(
+                    f"{self._upstream.prompts[number]!r} is too long for {self.model.name}: "
+                    f"{tokens.shape[1]} tokens of {longest}"
+                )
 
     def _feed(self, image: RgbImage, prompts: Sequence[ObjectPrompt]) -> FrameMasks:
         if prompts:
