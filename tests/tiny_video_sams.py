@@ -155,18 +155,19 @@ WORD_THRESHOLDS = {
     "trk_assoc_iou_thresh": 0.4,
     "high_conf_thresh": 0.12,
     "high_iou_thresh": 0.3,
-    "recondition_every_nth_frame": 4,
     "fill_hole_area": 4,
 }
 """Around what a random detector says: some things are found, more come later, masks of the same
 thing are removed, and what is followed is refreshed by what is found."""
 
 
-def save_word_follower(folder: Path) -> Path:
+def save_word_follower(folder: Path, *, every: int = 4) -> Path:
+    """Refreshed by the detector in every such frame."""
     FAMILIES["sam3_tracker"].saved(folder)
     network = Sam3VideoModel.from_pretrained(folder)
     for name, value in WORD_THRESHOLDS.items():
         setattr(network.config, name, value)
+    network.config.recondition_every_nth_frame = every
     network.save_pretrained(folder)
     return folder
 

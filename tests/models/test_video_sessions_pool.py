@@ -20,6 +20,8 @@ from vision.models.weights import WeightsStore
 LIKE = {"sam2": "sam2", "edgetam": "edgetam", "sam3_tracker": "sam3", "words": "sam3"}
 """By test case the family in the catalogue."""
 PROMPTS = [points(1, (12, 10, 1)), drawn(2, left=20, top=20)]
+FROM_PROCESS_TO_PROCESS = ("sam2", "words")
+"""One of each kind of session: a process of its own needs its time."""
 SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -74,6 +76,16 @@ def rest_elsewhere(
     return rest(follower(case, opened(models_dir)).resume(state))
 
 
+def test_session_goes_on_in_another_pool(case: str, models_dir: Path) -> None:
+    session = begun(case, opened(models_dir))
+
+    there = rest_elsewhere(case, models_dir, session.save())
+
+    assert there == rest(session)
+    assert any(mask.area for masks, _ in there for mask in masks)
+
+
+@pytest.mark.parametrize("case", FROM_PROCESS_TO_PROCESS, scope="module", indirect=True)
 def test_session_goes_on_in_another_process(case: str, models_dir: Path) -> None:
     session = begun(case, opened(models_dir))
 
@@ -81,7 +93,6 @@ def test_session_goes_on_in_another_process(case: str, models_dir: Path) -> None
         there = worker.apply(rest_elsewhere, (case, models_dir, session.save()))
 
     assert there == rest(session)
-    assert any(mask.area for masks, _ in there for mask in masks)
 
 
 def test_one_folder_is_a_model_for_pictures_and_one_for_videos(case: str, models_dir: Path) -> None:
