@@ -136,30 +136,31 @@ class MeanColor(Embedder):
         return np.array([image.mean(axis=(0, 1)) for image in images], np.float32)
 
 
-class LightActions(ClipClassifier):
-    """Tells whether it gets darker from the first to the last frame of a clip."""
+class RedMoves(ClipClassifier):
+    """Tells where the red square goes from the first to the last frame of a clip."""
 
-    labels = ("darker", "brighter")
+    labels = ("rightward", "leftward")
     clip_frames = 8
 
     def __init__(self) -> None:
-        super().__init__(ModelIdentity("light", "3" * 64, "cpu", "float32"), memory_bytes=0)
+        super().__init__(ModelIdentity("moves", "3" * 64, "cpu", "float32"), memory_bytes=0)
 
     def _scores(self, clip: Sequence[RgbImage]) -> NDArray[np.float32]:
-        step = brightness(clip[-1]) - brightness(clip[0])
-        return np.array([step < 0, step > 0], np.float32)
+        step = red_middle(clip[-1]) - red_middle(clip[0])
+        return np.array([step > 0, step < 0], np.float32)
 
 
-def brightness(image: RgbImage) -> float:
-    """Of the squares."""
-    return float(np.percentile(image.max(axis=2), 98))
+def red_middle(image: RgbImage) -> float:
+    """Of the red square, across."""
+    red, _, blue = image.astype(int).transpose(2, 0, 1)
+    return float(np.nonzero(red - blue > 60)[1].mean())
 
 
 MODELS: Mapping[str, type[Model]] = {
     "color": ColorFollower,
     "colors": ColorDetector,
     "mean": MeanColor,
-    "light": LightActions,
+    "moves": RedMoves,
 }
 
 
@@ -167,7 +168,7 @@ class ColorPool:
     """Stands for a `ModelPool`."""
 
     def __init__(self) -> None:
-        self.catalogue = {"light": SimpleNamespace(tasks={Task.ACTIONS})}
+        self.catalogue = {"moves": SimpleNamespace(tasks={Task.ACTIONS})}
 
     def get(self, name: str, _interface: type[Model]) -> Model:
         """The follower is one of words too, though not declared so."""

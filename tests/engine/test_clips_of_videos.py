@@ -8,12 +8,13 @@ from uuid import UUID
 import numpy as np
 import pytest
 from follow_workshop import (
-    LightActions,
+    SIDE,
+    RedMoves,
     add_scenes,
-    brightness,
     following,
     open_color_pipeline,
     red_at,
+    red_middle,
 )
 from numpy.typing import NDArray
 from test_followed_videos import the_item
@@ -28,7 +29,7 @@ from vision.pipelines.document import parse_pipeline
 from vision.storage.classifications import ClassificationStore
 
 PACE = Pace(max_fails=1)
-ACTIONS = {"classify": {"model": "light", "min_score": 0.5}}
+ACTIONS = {"classify": {"model": "moves", "min_score": 0.5}}
 
 
 @pytest.fixture
@@ -59,8 +60,7 @@ def test_every_stretch_has_its_names_in_order_of_time(screening: Workshop) -> No
     # Clips of 8 frames in chunks of 20, 20 and 3.
     expected = [(0, 7), (8, 15), (16, 19), (20, 27), (28, 35), (36, 39), (40, 42)]
     assert bounds(clips) == expected
-    # In a few frames it doesn't get much darker: compression can tell otherwise.
-    assert {clips[place].label for place in (0, 1, 3, 4)} == {"darker"}
+    assert {clip.label for clip in clips} == {"rightward"}
     assert (clips[1].from_seconds, clips[1].to_seconds) == (0.8, 1.5)
 
 
@@ -86,7 +86,7 @@ def test_clips_of_a_video_that_is_followed_backward(screening: Workshop) -> None
 
     clips = clips_of(screening, job.id)
     assert bounds(clips) == [(0, 3), (4, 11), (12, 19), (20, 25)]
-    assert {clip.label for clip in clips[1:3]} == {"darker"}
+    assert {clip.label for clip in clips} == {"rightward"}
 
 
 def test_an_image_fails_alone_and_says_why(screening: Workshop) -> None:
@@ -106,14 +106,14 @@ def test_an_image_fails_alone_and_says_why(screening: Workshop) -> None:
 def test_a_model_that_breaks_on_a_clip_costs_the_chunk(
     screening: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = LightActions._scores
+    real = RedMoves._scores
 
-    def broken(self: LightActions, clip: Sequence[RgbImage]) -> NDArray[np.float32]:
-        if brightness(clip[0]) < 200:
+    def broken(self: RedMoves, clip: Sequence[RgbImage]) -> NDArray[np.float32]:
+        if red_middle(clip[0]) > 32 + SIDE / 2:
             raise RuntimeError("a bug")
         return real(self, clip)
 
-    monkeypatch.setattr(LightActions, "_scores", broken)
+    monkeypatch.setattr(RedMoves, "_scores", broken)
     pipeline = parse_pipeline(ACTIONS).normal_form
     job = submit(screening.engine, [add_scenes(screening.engine, 40)], pipeline)
 

@@ -133,16 +133,16 @@ def test_large_frames_are_held_smaller() -> None:
 
 
 def test_stage_says_what_it_did() -> None:
-    stage = ClassifyStage(model="light", top=1, clip_seconds=2)
+    stage = ClassifyStage(model="moves", top=1, clip_seconds=2)
 
     provenance = ClipRun(stage, cast(ModelPool, ColorPool())).provenance
 
-    assert (provenance.stage, provenance.model) == ("classify", "light")
+    assert (provenance.stage, provenance.model) == ("classify", "moves")
     assert provenance.parameters == {"top": 1, "min_score": 0.0, "clip_seconds": 2.0}
 
 
 def test_an_image_is_refused() -> None:
-    pipeline = open_color_pipeline({"classify": {"model": "light"}})
+    pipeline = open_color_pipeline({"classify": {"model": "moves"}})
 
     with pytest.raises(NeedsVideo, match="this is an image"):
         pipeline.run([np.zeros((8, 8, 3), np.uint8)])
