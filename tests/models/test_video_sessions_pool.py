@@ -20,8 +20,8 @@ from vision.models.weights import WeightsStore
 LIKE = {"sam2": "sam2", "edgetam": "edgetam", "sam3_tracker": "sam3", "words": "sam3"}
 """By test case the family in the catalogue."""
 PROMPTS = [points(1, (12, 10, 1)), drawn(2, left=20, top=20)]
-FROM_PROCESS_TO_PROCESS = ("sam2", "words")
-"""One of each kind of session: a process of its own needs its time."""
+FROM_PROCESS_TO_PROCESS = ("words",)
+"""A process of its own needs its time: the long runs do it with others."""
 SPAWN = multiprocessing.get_context("spawn")
 
 
