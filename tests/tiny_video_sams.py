@@ -26,6 +26,7 @@ from transformers import (
 
 from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
+from vision.models import mask_nms
 from vision.models.base import ModelIdentity
 from vision.models.licenses import License
 from vision.models.sam2_video import (
@@ -176,6 +177,8 @@ class UpstreamWords:
     """Upstream's documented streaming loop for words, which forgets nothing."""
 
     def __init__(self, folder: Path, words: Sequence[str]) -> None:
+        # With what upstream would have downloaded.
+        mask_nms.install()
         self.network = Sam3VideoModel.from_pretrained(folder).eval()
         self._processor = Sam3VideoProcessor.from_pretrained(folder)
         self.session = self._processor.init_video_session()
