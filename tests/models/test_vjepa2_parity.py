@@ -7,59 +7,24 @@ import numpy as np
 import pytest
 import torch
 from seeded import picture
-from settling import settle_head
 from tiny_queries import own_model
-from transformers import VJEPA2Config, VJEPA2ForVideoClassification, VJEPA2VideoProcessor
+from transformers import VJEPA2ForVideoClassification, VJEPA2VideoProcessor
+from vjepa2_clips import CLIP_FRAMES, NAMES, inputs_of, save_vjepa2
 
-from vision.domain.image import RgbImage
 from vision.errors import WeightsMismatch
 from vision.models.adding import add_model
 from vision.models.base import ClassifyOptions, ClipClassifier, ModelIdentity
 from vision.models.catalogue import listed_specs
 from vision.models.families import family_of
 
-NAMES = ("pushing", "pulling", "lifting", "dropping", "turning")
 LIKE = "vjepa2_vitl_ssv2"
-CLIP_FRAMES = 6
 FRAMES = [picture(60, 90, seed=number // 2) for number in range(CLIP_FRAMES)]
 ALL = ClassifyOptions(top=1000)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("vjepa2") / "it"
-    torch.manual_seed(7)
-    network = VJEPA2ForVideoClassification(tiny_config()).eval()
-    clips = [[picture(60, 90, seed=10 * clip + index) for index in range(6)] for clip in range(4)]
-    processor = VJEPA2VideoProcessor(crop_size=32)
-    pixels = torch.cat([inputs(processor, clip)["pixel_values_videos"] for clip in clips])
-    settle_head(network.classifier, lambda: network(pixels), deviation=2.0)
-    network.save_pretrained(place)
-    processor.save_pretrained(place)
-    return place
-
-
-def tiny_config() -> VJEPA2Config:
-    return VJEPA2Config(
-        crop_size=32,
-        patch_size=8,
-        frames_per_clip=CLIP_FRAMES,
-        tubelet_size=2,
-        hidden_size=48,
-        num_attention_heads=2,
-        num_hidden_layers=2,
-        num_pooler_layers=1,
-        mlp_ratio=2,
-        pred_hidden_size=24,
-        pred_num_attention_heads=2,
-        pred_num_hidden_layers=1,
-        id2label=dict(enumerate(NAMES)),
-    )
-
-
-def inputs(processor: VJEPA2VideoProcessor, frames: list[RgbImage]) -> dict[str, torch.Tensor]:
-    clip = torch.tensor(np.stack(frames)).permute(0, 3, 1, 2)
-    return dict(processor(videos=[clip], return_tensors="pt"))
+    return save_vjepa2(tmp_path_factory.mktemp("vjepa2") / "it")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +36,7 @@ def classifier(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ClipCl
 def test_scores_are_upstreams(folder: Path, classifier: ClipClassifier) -> None:
     network = VJEPA2ForVideoClassification.from_pretrained(folder).eval()
     with torch.no_grad():
-        outputs = network(**inputs(VJEPA2VideoProcessor.from_pretrained(folder), FRAMES))
+        outputs = network(**inputs_of(VJEPA2VideoProcessor.from_pretrained(folder), FRAMES))
     scores = outputs.logits.softmax(1)[0].numpy()
     best = np.argsort(-scores, kind="stable")
 
