@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from console import run
 from loaded_sams import tiny_folder
@@ -35,6 +36,7 @@ def test_clicks_and_boxes_give_what_upstream_gives(tmp_path: Path) -> None:
     np.testing.assert_allclose([item["predicted_iou"] for item in items], ious, rtol=1e-5)
 
 
+@pytest.mark.slow  # tests/api/test_every_family.py asks the same by REST
 def test_words_give_what_upstream_gives(tmp_path: Path) -> None:
     file = _picture(tmp_path)
     Acceptances(tmp_path / "models").accept(listed_specs()["sam3"], by="the tests")

@@ -21,6 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_detr_panoptic(tmp_path_factory.mktemp("detr") / "it")
 
 
+@pytest.mark.slow  # the answer is tests/models/test_detr_parity.py's, the way that of the others
 def test_panoptic_segments_of_a_file_are_upstreams(folder: Path, tmp_path: Path) -> None:
     file, pipeline = tmp_path / "picture.png", tmp_path / "mine.yaml"
     Image.fromarray(picture(90, 130, seed=3)).save(file)

@@ -162,6 +162,7 @@ def test_a_video_has_files_of_names_and_of_vectors(both: Both) -> None:
     assert all(len(one["embedding"]) == DIMENSIONS for one in found)
 
 
+@pytest.mark.slow
 def test_one_picture_alone_says_the_same_as_in_a_batch(
     both: Both, models: Workplace, tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_one_picture_alone_says_the_same_as_in_a_batch(
     assert result["items"] == line["detections"]
 
 
+@pytest.mark.slow
 def test_one_video_alone_says_the_same_as_in_a_batch(
     both: Both, models: Workplace, tmp_path: Path
 ) -> None:

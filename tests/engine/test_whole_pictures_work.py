@@ -91,7 +91,7 @@ def test_what_was_found_in_frames_has_the_vector_of_its_box(screening: Workshop)
 def test_clips_of_every_chunk_have_a_name_beside_the_frames_boxes(screening: Workshop) -> None:
     asset = add_scenes(screening.engine, FRAMES)
 
-    classify = {"classify": {"model": "light", "top": 1}}
+    classify = {"classify": {"model": "moves", "top": 1}}
     job_id = worked(screening, [asset], {**DETECT, **classify})
 
     said = list(screening.engine.classifications.stream(ClassificationFilter(job_id)))
