@@ -42,7 +42,13 @@ SEED = 7
 
 def run() -> list[Figure]:
     """One line per family and precision. Families whose packages aren't installed are left out."""
-    return [figure for contender in _contenders() for figure in _figures(contender)]
+    return [_told(figure) for contender in _contenders() for figure in _figures(contender)]
+
+
+def _told(figure: Figure) -> Figure:
+    """At once: all of them take long, and who interrupts keeps what was measured."""
+    notes().print(f"    {figure.name}: {figure.ours}, {figure.reference}; {figure.ratio:.2f}")
+    return figure
 
 
 def _contenders() -> Iterator[Contender]:
