@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import numpy as np
 import pytest
 import torch
 from clips import clip
 from loaded_sams import listed_like, tiny_folder
+from own_models_asked import add_own, frames_of, results
 from PIL import Image
 from seeded import picture
 from serving import Served, serving, settings_in
@@ -35,12 +35,6 @@ from transformers import (
 from vjepa2_clips import inputs_of, save_vjepa2
 
 from vision.domain.mask import RleMask
-from vision.domain.states import JobState
-from vision.engine.parts import Engine, pace
-from vision.engine.work_loop import work
-from vision.engine.worker_parts import open_station
-from vision.models.adding import add_model
-from vision.pipelines.sampling import cut
 
 HEIGHT, WIDTH = 90, 130
 IMAGE = picture(HEIGHT, WIDTH, seed=3)
@@ -84,27 +78,9 @@ def served(
     folders: dict[str, tuple[str, Path]], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     with serving(settings_in(tmp_path_factory.mktemp("data"), device="cpu")) as service:
-        for name, (like, folder) in folders.items():
-            add_model(service.engine.weights.models_dir, f"my-{name}", like=like, file=folder)
-            if service.engine.catalogue[like].license.is_restricted:
-                accepted = service.client.post(
-                    f"/v1/models/{like}/acceptance", json={"accepted_by": "Ada"}
-                )
-                assert accepted.is_success
+        for name, (like, place) in folders.items():
+            add_own(service, f"my-{name}", like=like, place=place)
         yield service
-
-
-def results(served: Served, stage: dict[str, Any], what: str, *, file: bytes) -> list[Any]:
-    """Of a job for one file: upload, submit, work, ask."""
-    asset = served.client.post("/v1/assets", content=file).json()["id"]
-    answer = served.client.post("/v1/jobs", json={"asset_ids": [asset], "pipeline": stage})
-    assert answer.status_code == 202, answer.text
-    job = answer.json()["id"]
-    with open_station(served.engine, served.settings, owner="test/1") as station:
-        work(station, pace(served.settings))
-    assert served.engine.jobs.get(UUID(job)).state is JobState.SUCCEEDED
-    rows: list[Any] = served.client.get(f"/v1/jobs/{job}/{what}").json()["items"]
-    return rows
 
 
 def detections(served: Served, stage: dict[str, Any]) -> list[Row]:
@@ -229,19 +205,13 @@ def test_actions(served: Served, folders: dict[str, tuple[str, Path]]) -> None:
     network, processor = _both(
         VJEPA2ForVideoClassification, VJEPA2VideoProcessor, folders["vjepa2"][1]
     )
-    frames = [frame.image.copy() for frame in _frames(served.engine)]
+    frames = [frame.image.copy() for frame in frames_of(served, clip(seconds=1))]
     shown = frames[: network.config.frames_per_clip]
     scores = network(**inputs_of(processor, shown)).logits.softmax(1)[0].numpy()
     best = np.argsort(-scores, kind="stable")[:2]
     of_first = [row for row in rows if row["first_frame"] == 0]
     assert [row["class_id"] for row in of_first] == best.tolist()
     np.testing.assert_allclose([row["score"] for row in of_first], scores[best], atol=2e-6)
-
-
-def _frames(engine: Engine) -> Iterator[Any]:
-    (chunk,) = cut(engine.decoder.index(clip(seconds=1)), None, chunk_frames=1000).chunks
-    with engine.decoder.frames(clip(seconds=1), chunk) as frames:
-        yield from frames
 
 
 def _both(network_class: Any, processor_class: Any, folder: Path) -> tuple[Any, Any]:
