@@ -223,9 +223,8 @@ def test_session_without_its_parts_is_refused(follower: PromptedFollower, lackin
             del head[lacking]
             return packed(head, tensors)
 
-    session = Poor(
-        follower._network, follower._processor, identity(), follower.start(SIZE).course, None
-    )
+    course = follower.start(SIZE).course
+    session = Poor(follower._network, follower._processor, identity(), course)
     session.feed(frame(0), frame_index=0, prompts=PROMPTS[0][0])
 
     with pytest.raises(ValueError, match="can't be read"):

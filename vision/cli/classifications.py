@@ -5,8 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, Query, ServerOption
-from vision.cli.output import notes, print_json, print_table
+from vision.cli.client import DEFAULT_SERVER, JsonOption, Query, ServerOption
+from vision.cli.result_list import (
+    AssetOption,
+    FromOption,
+    JobArgument,
+    LabelOption,
+    LimitOption,
+    Listing,
+    MinScoreOption,
+    ToOption,
+)
 
 COLUMNS = ("asset", "rank", "label", "score", "from s", "to s")
 
@@ -20,25 +29,21 @@ class Of(StrEnum):
 
 
 def classifications(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
+    job: JobArgument,
     *,
-    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="At least.")] = None,
+    label: LabelOption = None,
+    min_score: MinScoreOption = None,
     top: Annotated[
         int | None, typer.Option(min=1, help="Only the best so many of each picture or clip.")
     ] = None,
     of: Annotated[Of | None, typer.Option(help="Only of such things.")] = None,
-    asset: Annotated[str | None, typer.Option(help="Only of this asset.")] = None,
+    asset: AssetOption = None,
     frame: Annotated[
         int | None, typer.Option(min=0, help="Only of this frame and of clips with it, from 0.")
     ] = None,
-    from_seconds: Annotated[
-        float | None, typer.Option("--from", help="Place in the video, seconds, inclusive.")
-    ] = None,
-    to_seconds: Annotated[
-        float | None, typer.Option("--to", help="Place in the video, seconds, exclusive.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    from_seconds: FromOption = None,
+    to_seconds: ToOption = None,
+    limit: LimitOption = 100,
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
@@ -53,14 +58,12 @@ def classifications(
         "from_seconds": from_seconds,
         "to_seconds": to_seconds,
     }
-    with Client(server) as client:
-        found = client.first_items(f"/jobs/{job}/classifications", query, limit=limit)
+    found = Listing.asked(server, f"/jobs/{job}/classifications", query, limit=limit)
     if as_json:
-        print_json({"items": found})
+        found.print_json()
         return
-    print_table(COLUMNS, [_row(one) for one in found])
-    if len(found) == limit:
-        notes().print(f"the first {limit}; more with --limit, all with `vision export -f classes`")
+    table = COLUMNS, [_row(one) for one in found.items]
+    found.print_table(table, everything="vision export -f classes")
 
 
 def _row(found: Any) -> tuple[object, ...]:

@@ -4,30 +4,34 @@ from typing import Annotated, Any
 
 import typer
 
-from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, Query, ServerOption
-from vision.cli.output import notes, print_json, print_table
+from vision.cli.client import DEFAULT_SERVER, JsonOption, Query, ServerOption
+from vision.cli.result_list import (
+    AssetOption,
+    FromOption,
+    LabelOption,
+    LimitOption,
+    Listing,
+    MinScoreOption,
+    ToOption,
+)
 
 VIDEO_COLUMNS = ("seconds", "frame", "track")
 
-JobArgument = Annotated[
+AnyJobArgument = Annotated[
     str | None, typer.Argument(metavar="[JOB]", help="Only of this job; default: of all.")
 ]
 
 
 def detections(
-    job: JobArgument = None,
+    job: AnyJobArgument = None,
     *,
-    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
-    min_score: Annotated[float | None, typer.Option(min=0, max=1, help="At least.")] = None,
-    asset: Annotated[str | None, typer.Option(help="Only of this asset.")] = None,
+    label: LabelOption = None,
+    min_score: MinScoreOption = None,
+    asset: AssetOption = None,
     track: Annotated[int | None, typer.Option(min=1, help="Only of this track.")] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="Only in this frame, from 0.")] = None,
-    from_seconds: Annotated[
-        float | None, typer.Option("--from", help="Place in the video, seconds, inclusive.")
-    ] = None,
-    to_seconds: Annotated[
-        float | None, typer.Option("--to", help="Place in the video, seconds, exclusive.")
-    ] = None,
+    from_seconds: FromOption = None,
+    to_seconds: ToOption = None,
     tag: Annotated[str | None, typer.Option(help="Only of jobs with this tag.")] = None,
     since: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
     until: Annotated[str | None, typer.Option(help="RFC 3339 time of creation.")] = None,
@@ -35,7 +39,7 @@ def detections(
     vectors: Annotated[
         bool, typer.Option("--embeddings", help="With the vector of each, in --json.")
     ] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: LimitOption = 100,
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
@@ -54,16 +58,14 @@ def detections(
         "until": until,
         "include": _included(masks=masks, vectors=vectors),
     }
-    with Client(server) as client:
-        found = client.first_items("/detections", query, limit=limit)
+    found = Listing.asked(server, "/detections", query, limit=limit)
     if as_json:
-        print_json({"items": found})
+        found.print_json()
         return
-    is_video = any(one["frame_index"] is not None for one in found)
+    is_video = any(one["frame_index"] is not None for one in found.items)
     columns = ("asset", "label", "score", "box", *(VIDEO_COLUMNS if is_video else ()))
-    print_table(columns, [_row(one, is_video=is_video) for one in found])
-    if len(found) == limit:
-        notes().print(f"the first {limit}; more with --limit, all with `vision export`")
+    table = columns, [_row(one, is_video=is_video) for one in found.items]
+    found.print_table(table, everything="vision export")
 
 
 def _included(*, masks: bool, vectors: bool) -> str | None:

@@ -5,8 +5,15 @@ from typing import Annotated, Any
 
 import typer
 
-from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, Query, ServerOption
-from vision.cli.output import notes, print_json, print_table
+from vision.cli.client import DEFAULT_SERVER, JsonOption, Query, ServerOption
+from vision.cli.result_list import (
+    AssetOption,
+    FromOption,
+    JobArgument,
+    LimitOption,
+    Listing,
+    ToOption,
+)
 
 COLUMNS = ("asset", "of", "seconds", "frame", "label", "model", "numbers", "begins with")
 SHOWN_NUMBERS = 3
@@ -21,19 +28,15 @@ class Of(StrEnum):
 
 
 def embeddings(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
+    job: JobArgument,
     *,
     of: Annotated[Of | None, typer.Option(help="Only of such things.")] = None,
-    asset: Annotated[str | None, typer.Option(help="Only of this asset.")] = None,
+    asset: AssetOption = None,
     detection: Annotated[int | None, typer.Option(min=0, help="Only of this detection.")] = None,
     frame: Annotated[int | None, typer.Option(min=0, help="Only of this frame, from 0.")] = None,
-    from_seconds: Annotated[
-        float | None, typer.Option("--from", help="Place in the video, seconds, inclusive.")
-    ] = None,
-    to_seconds: Annotated[
-        float | None, typer.Option("--to", help="Place in the video, seconds, exclusive.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    from_seconds: FromOption = None,
+    to_seconds: ToOption = None,
+    limit: LimitOption = 100,
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
@@ -46,16 +49,12 @@ def embeddings(
         "from_seconds": from_seconds,
         "to_seconds": to_seconds,
     }
-    with Client(server) as client:
-        found = client.first_items(f"/jobs/{job}/embeddings", query, limit=limit)
+    found = Listing.asked(server, f"/jobs/{job}/embeddings", query, limit=limit)
     if as_json:
-        print_json({"items": found})
+        found.print_json()
         return
-    print_table(COLUMNS, [_row(one) for one in found])
-    if len(found) == limit:
-        notes().print(
-            f"the first {limit}; more with --limit, all with `vision export -f embeddings`"
-        )
+    table = COLUMNS, [_row(one) for one in found.items]
+    found.print_table(table, everything="vision export -f embeddings")
 
 
 def _row(found: Any) -> tuple[object, ...]:

@@ -9,6 +9,7 @@ import typer
 from vision.cli.client import DEFAULT_SERVER, Client, ServerOption
 from vision.cli.files import replacing
 from vision.cli.output import notes
+from vision.cli.result_list import JobArgument
 from vision.errors import InvalidRequest
 
 TEXT_FORMATS = frozenset(("classes", "coco", "csv", "jsonl"))
@@ -20,7 +21,7 @@ OutOption = Annotated[
 
 
 def export(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
+    job: JobArgument,
     *,
     form: Annotated[
         str,

@@ -8,13 +8,12 @@ from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, ServerOption
 from vision.cli.job_report import answer, print_facts, print_troubles, row
 from vision.cli.job_wait import exit_code, wait_for
 from vision.cli.output import print_json, print_table
+from vision.cli.result_list import JobArgument
 from vision.cli.retrack import track
 from vision.domain.states import JobState
 
 app = typer.Typer(no_args_is_help=True)
 app.command("track")(track)
-
-JobArgument = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
 
 
 @app.command("list")

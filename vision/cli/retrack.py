@@ -7,13 +7,14 @@ import typer
 from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, ServerOption
 from vision.cli.job_report import answer
 from vision.cli.job_wait import exit_code, wait_for
+from vision.cli.result_list import JobArgument
 from vision.pipelines.stages import Algorithm
 
 ALGORITHMS = ", ".join(get_args(Algorithm))
 
 
 def track(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
+    job: JobArgument,
     *,
     algorithm: Annotated[str, typer.Option(help=f"{ALGORITHMS}.")] = "bytetrack",
     lost_track_seconds: Annotated[

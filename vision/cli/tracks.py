@@ -4,16 +4,16 @@ from typing import Annotated
 
 import typer
 
-from vision.cli.client import DEFAULT_SERVER, Client, JsonOption, Query, ServerOption
-from vision.cli.output import notes, print_json, print_table
+from vision.cli.client import DEFAULT_SERVER, JsonOption, Query, ServerOption
+from vision.cli.result_list import AssetOption, JobArgument, LabelOption, LimitOption, Listing
 from vision.cli.track_table import TRACK_COLUMNS, track_row
 
 
 def tracks(
-    job: Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")],
+    job: JobArgument,
     *,
-    label: Annotated[str | None, typer.Option(help="Only this label.")] = None,
-    asset: Annotated[str | None, typer.Option(help="Only of this asset.")] = None,
+    label: LabelOption = None,
+    asset: AssetOption = None,
     track: Annotated[int | None, typer.Option(min=1, help="Only this one.")] = None,
     from_seconds: Annotated[
         float | None, typer.Option("--from", help="Still seen then or later, seconds.")
@@ -24,7 +24,7 @@ def tracks(
     min_detections: Annotated[
         int | None, typer.Option(min=1, help="Only those of at least so many detections.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: LimitOption = 100,
     as_json: JsonOption = False,
     server: ServerOption = DEFAULT_SERVER,
 ) -> None:
@@ -37,12 +37,9 @@ def tracks(
         "to_seconds": to_seconds,
         "min_detections": min_detections,
     }
-    with Client(server) as client:
-        found = client.first_items(f"/jobs/{job}/tracks", query, limit=limit)
+    found = Listing.asked(server, f"/jobs/{job}/tracks", query, limit=limit)
     if as_json:
-        print_json({"items": found})
+        found.print_json()
         return
     columns = (*TRACK_COLUMNS, "asset")
-    print_table(columns, [(*track_row(one), one["asset_id"]) for one in found])
-    if len(found) == limit:
-        notes().print(f"the first {limit}; more with --limit")
+    found.print_table((columns, [(*track_row(one), one["asset_id"]) for one in found.items]))

@@ -15,6 +15,7 @@ from vision.models.device import Placement
 from vision.models.passes import Passes
 from vision.models.state import memory_bytes
 from vision.models.torchvision_pixels import middle_of
+from vision.models.transformers_pixels import pixel_values
 
 CPU_BATCH = 8
 """Vision transformers gain from eight pictures in a pass, on a CPU too (docs/benchmarks.md)."""
@@ -59,16 +60,7 @@ class TransformersEmbedder(Embedder):
             # Upstream would scale a sliver whole before it cuts out the middle: 1 x 10,000 pixels
             # to 2 GB.
             shown = [middle_of(image) for image in images]
-        # Colors first, and said so: of a picture 1 or 3 pixels high upstream would guess wrong.
-        prepared = self._processor(
-            images=[torch.tensor(image).permute(2, 0, 1) for image in shown],
-            input_data_format="channels_first",
-            return_tensors="pt",
-            device=self._placement.device,
-        )
-        pixels = prepared["pixel_values"]
-        assert isinstance(pixels, Tensor)
-        return pixels
+        return pixel_values(self._processor, shown, device=self._placement.device)
 
     def _one_shape(self) -> str:
         shapes = {

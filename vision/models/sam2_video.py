@@ -1,8 +1,6 @@
 """What is pointed at, followed through a video by SAM 2, EdgeTAM or the tracker of SAM 3.
 
-transformers' streaming sessions do it. Frames are numbered here in the order in which they come:
-the networks' memory is that of the last few frames *seen*, so that left-out frames leave no hole
-in it; and a video read from its end is one more video, in which nothing runs backward.
+transformers' streaming sessions do it, see `upstream_session`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import transformers
-from torch import Tensor
 from transformers import (
     EdgeTamVideoModel,
     Sam2VideoModel,
@@ -22,19 +18,14 @@ from transformers import (
 )
 
 from vision.domain.detections import ANY_OBJECT
-from vision.domain.image import ImageSize, RgbImage
+from vision.domain.image import RgbImage
 from vision.models.base import ModelIdentity
-from vision.models.device import Placement
 from vision.models.mask_upscaling import presence_of, upscaled_masks
 from vision.models.pretrained import load_network, load_processor
-from vision.models.session_state import packed, unpacked
 from vision.models.spec import ModelSpec
 from vision.models.state import memory_bytes
+from vision.models.upstream_session import UpstreamSession, nothing_found
 from vision.models.video import Course, FrameMasks, ObjectPrompt, VideoSegmenter, VideoSession
-from vision.models.video_session_memory import ObjectMemory
-
-LIBRARY = f"transformers {'.'.join(transformers.__version__.split('.')[:2])}"
-"""What a saved session means is this library's affair: another version doesn't go on with it."""
 
 
 class PromptedFollower(VideoSegmenter):
@@ -46,33 +37,22 @@ class PromptedFollower(VideoSegmenter):
         self._processor = processor
 
     def _open(self, course: Course, state: bytes | None) -> VideoSession:
-        return PromptedSession(self._network, self._processor, self.identity, course, state)
-
-
-class PromptedSession(VideoSession):
-    def __init__(
-        self,
-        network: Any,
-        processor: Any,
-        model: ModelIdentity,
-        course: Course,
-        state: bytes | None,
-    ) -> None:
-        super().__init__(model, course)
-        self._network = network
-        self._processor = processor
-        self._placement = Placement(model.device, model.precision)
-        self._upstream = new_session(processor, course.size, model.device)
-        self.memory = ObjectMemory(self._upstream, network.config)
-        self._next_frame = 0
+        session = PromptedSession(self._network, self._processor, self.identity, course)
         if state is not None:
-            self._restore(state)
+            session.restore(state)
+        return session
+
+
+class PromptedSession(UpstreamSession):
+    def __init__(self, network: Any, processor: Any, model: ModelIdentity, course: Course) -> None:
+        super().__init__(network, processor, model, course, config=network.config)
+        self._next_frame = 0
 
     def _feed(self, image: RgbImage, prompts: Sequence[ObjectPrompt]) -> FrameMasks:
         self._add(prompts)
         if not self._upstream.obj_ids:
             return nothing_found()
-        pixels = pixels_of(image, self._processor, self.model.device)
+        pixels = self._pixels(image)
         with torch.inference_mode(), self._placement.autocast():
             output = self._network(
                 inference_session=self._upstream, frame=pixels, frame_idx=self._next_frame
@@ -103,16 +83,11 @@ class PromptedSession(VideoSession):
             labels=(ANY_OBJECT,) * len(ids),
         )
 
-    def _save(self) -> bytes:
-        objects, tensors = self.memory.saved()
-        head = {"library": LIBRARY, "next_frame": self._next_frame, "objects": objects}
-        return packed(head, tensors)
+    def _noted(self) -> Mapping[str, Any]:
+        return {"next_frame": self._next_frame}
 
-    def _restore(self, state: bytes) -> None:
-        head, tensors = unpacked(state)
-        require_library(head)
+    def _take_up(self, head: Mapping[str, Any]) -> None:
         self._next_frame = head["next_frame"]
-        self.memory.restore(head["objects"], tensors, self.model.device)
 
 
 class EdgeTamFollowing(EdgeTamVideoModel):  # type: ignore[no-untyped-call]
@@ -151,35 +126,6 @@ def _loaded(
     network = load_network(network_class, folder, spec, identity)
     processor = load_processor(processor_class, folder, spec)
     return PromptedFollower(network, processor, identity=identity)
-
-
-def new_session(processor: Any, size: ImageSize, device: str) -> Any:
-    """Upstream's, for frames that come one by one and are all of this size."""
-    session = processor.init_video_session(inference_device=device, dtype=torch.float32)
-    session.processed_frames = {}
-    session.video_height, session.video_width = size.height, size.width
-    return session
-
-
-def pixels_of(image: RgbImage, processor: Any, device: str) -> Tensor:
-    """(3, side, side) float32, as upstream's processor makes it, on the device."""
-    # torch warns of arrays that can't be written to, as decoded frames are.
-    writable = np.require(image, requirements=["C", "W"])
-    made = processor(
-        images=writable, input_data_format="channels_last", device=device, return_tensors="pt"
-    )
-    pixels: Tensor = made["pixel_values"][0]
-    return pixels
-
-
-def nothing_found() -> FrameMasks:
-    return FrameMasks(np.zeros(0, np.int64), (), np.zeros(0, np.float32), ())
-
-
-def require_library(head: Mapping[str, Any]) -> None:
-    """Raises ValueError for a session of another version of the library."""
-    if head.get("library") != LIBRARY:
-        raise ValueError(f"a session of {head.get('library')}; this is {LIBRARY}")
 
 
 def _inputs(prompt: ObjectPrompt) -> dict[str, Any]:

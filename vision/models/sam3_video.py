@@ -1,12 +1,11 @@
 """All things that words name, found in every frame and followed by SAM 3.
 
-transformers' streaming session does it, with the frames numbered in the order in which they come
-(as in `sam2_video`). What it keeps of every frame for good is dropped here after each: in streaming
-it is written, and never read again.
+transformers' streaming session does it, see `upstream_session`. What it keeps of every frame for
+good is dropped here after each: in streaming it is written, and never read again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,21 +19,12 @@ from vision.domain.mask import RleMask
 from vision.errors import InvalidRequest
 from vision.models import mask_nms
 from vision.models.base import ModelIdentity
-from vision.models.device import Placement
 from vision.models.mask_upscaling import run_lengths, upscaled
 from vision.models.pretrained import load_network, load_processor
-from vision.models.sam2_video import (
-    LIBRARY,
-    new_session,
-    nothing_found,
-    pixels_of,
-    require_library,
-)
-from vision.models.session_state import packed, unpacked
 from vision.models.spec import ModelSpec
 from vision.models.state import memory_bytes
+from vision.models.upstream_session import UpstreamSession, nothing_found
 from vision.models.video import ConceptFollower, Course, FrameMasks, ObjectPrompt, VideoSession
-from vision.models.video_session_memory import ObjectMemory
 
 FIRST_ID = 1
 """Upstream counts its objects from 0; with us 0 is no track."""
@@ -67,31 +57,21 @@ class WordFollower(ConceptFollower):
     def _open(self, course: Course, state: bytes | None) -> VideoSession:
         if not course.words:
             raise ValueError(f"{self.identity.name} follows what words name: give some")
-        return WordSession(self._network, self._processor, self.identity, course, state)
+        session = WordSession(self._network, self._processor, self.identity, course)
+        if state is not None:
+            session.restore(state)
+        return session
 
 
-class WordSession(VideoSession):
-    def __init__(
-        self,
-        network: Any,
-        processor: Any,
-        model: ModelIdentity,
-        course: Course,
-        state: bytes | None,
-    ) -> None:
-        super().__init__(model, course)
-        self._network = network
-        self._processor = processor
-        self._placement = Placement(model.device, model.precision)
-        self._upstream = new_session(processor, course.size, model.device)
+class WordSession(UpstreamSession):
+    def __init__(self, network: Any, processor: Any, model: ModelIdentity, course: Course) -> None:
+        config = network.config.tracker_config
+        super().__init__(network, processor, model, course, config=config)
         self._upstream.processed_frames = LatestFrame()
         # Upstream adds it with the first object; a resumed session may have objects already.
         self._upstream.obj_with_new_inputs = []
-        self.memory = ObjectMemory(self._upstream, network.config.tracker_config)
         self._last_seen: dict[int, int] = {}
         self._name(course.words)
-        if state is not None:
-            self._restore(state)
 
     def _name(self, words: Sequence[str]) -> None:
         longest = self._network.config.detector_config.text_config.max_position_embeddings
@@ -108,7 +88,7 @@ class WordSession(VideoSession):
             raise ValueError(f"{self.model.name} follows what words name, not what is pointed at")
         number = len(self._upstream.processed_frames)
         self._make_room(number)
-        pixels = pixels_of(image, self._processor, self.model.device)
+        pixels = self._pixels(image)
         self._network.max_num_objects = self.course.max_objects
         with torch.inference_mode(), self._placement.autocast():
             output = self._network(inference_session=self._upstream, frame=pixels, frame_idx=number)
@@ -153,26 +133,18 @@ class WordSession(VideoSession):
             getattr(self._upstream, note).clear()
         self.memory.prune(next_frame=next_frame)
 
-    def _save(self) -> bytes:
-        objects, tensors = self.memory.saved()
-        notes = {name: list(getattr(self._upstream, name).items()) for name in PER_OBJECT}
+    def _noted(self) -> Mapping[str, Any]:
         occluded = self._upstream.obj_id_to_last_occluded
-        head = {
-            "library": LIBRARY,
+        return {
             "next_frame": len(self._upstream.processed_frames),
-            "objects": objects,
             "max_obj_id": self._upstream.max_obj_id,
             "last_occluded": [[number, int(frame)] for number, frame in occluded.items()],
             "last_seen": list(self._last_seen.items()),
-            **notes,
+            **{name: list(getattr(self._upstream, name).items()) for name in PER_OBJECT},
         }
-        return packed(head, tensors)
 
-    def _restore(self, state: bytes) -> None:
-        head, tensors = unpacked(state)
-        require_library(head)
+    def _take_up(self, head: Mapping[str, Any]) -> None:
         self._upstream.processed_frames = LatestFrame(head["next_frame"])
-        self.memory.restore(head["objects"], tensors, self.model.device)
         self._upstream.max_obj_id = head["max_obj_id"]
         self._upstream.obj_id_to_last_occluded = {
             number: torch.tensor([frame], device=self.model.device)

@@ -105,7 +105,7 @@ class TransformersConcepts(ConceptSegmenter):
         return best
 
     def _embedding(self, image: RgbImage) -> Any:
-        pixels = pixel_values(self._processor.image_processor, image).to(self.identity.device)
+        pixels = pixel_values(self._processor.image_processor, [image], device=self.identity.device)
         with self._placement.autocast():
             embedding = self._network.get_vision_features(pixel_values=pixels)
         # Only the image encoder bears another number format than float32.

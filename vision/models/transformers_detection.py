@@ -10,6 +10,7 @@ from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
 from vision.models.base import DetectOptions, ModelIdentity
 from vision.models.same_size_detection import SameSizeDetector
+from vision.models.transformers_pixels import prepared
 
 Reading: TypeAlias = Callable[[Any, ImageSize, DetectOptions], list[Detections]]
 """From the network's outputs for pictures of one size. Any: upstream is untyped."""
@@ -41,13 +42,7 @@ class TransformersDetector(SameSizeDetector):
     def _rows(
         self, images: Sequence[RgbImage], *, size: ImageSize, options: DetectOptions
     ) -> list[Detections]:
-        # Colors first, and said so: of a picture 1 or 3 pixels high upstream would guess wrong.
-        inputs = self._processor(
-            images=[torch.tensor(image).permute(2, 0, 1) for image in images],
-            input_data_format="channels_first",
-            return_tensors="pt",
-            device=self._placement.device,
-        )
+        inputs = prepared(self._processor, images, device=self._placement.device)
         with self._placement.autocast():
             outputs = self._network(**inputs)
         return self._read(outputs, size, options)

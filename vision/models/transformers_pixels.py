@@ -1,5 +1,6 @@
-"""A picture as transformers' image processors want it."""
+"""Pictures as transformers' image processors want them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,16 +9,22 @@ from torch import Tensor
 from vision.domain.image import RgbImage
 
 
-def pixel_values(image_processor: Any, image: RgbImage) -> Tensor:
-    """(1, 3, height, width) as the network sees it, on the CPU. Any: upstream is untyped.
+def prepared(image_processor: Any, images: Sequence[RgbImage], *, device: str) -> Any:
+    """The processor's inputs for the network, made on that device. Any: upstream is untyped.
 
     Said outright which axis the colors are on: of a picture that is 1 or 3 pixels high, upstream
-    would guess wrong.
+    would guess wrong. Copied: pictures are read-only, which torch warns of.
     """
-    channels_first = torch.tensor(image).permute(2, 0, 1)
-    prepared = image_processor(
-        images=channels_first, input_data_format="channels_first", return_tensors="pt"
+    return image_processor(
+        images=[torch.tensor(image).permute(2, 0, 1) for image in images],
+        input_data_format="channels_first",
+        device=device,
+        return_tensors="pt",
     )
-    pixels = prepared["pixel_values"]
+
+
+def pixel_values(image_processor: Any, images: Sequence[RgbImage], *, device: str) -> Tensor:
+    """(n, 3, height, width) as the network sees pictures that come out of one size."""
+    pixels = prepared(image_processor, images, device=device)["pixel_values"]
     assert isinstance(pixels, Tensor)
     return pixels

@@ -60,7 +60,7 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
 
     def _embed(self, image: RgbImage) -> ImageEmbedding:
-        pixels = pixel_values(self._processor.image_processor, image).to(self.identity.device)
+        pixels = pixel_values(self._processor.image_processor, [image], device=self.identity.device)
         with torch.inference_mode(), self._placement.autocast():
             levels = self._network.get_image_embeddings(pixels)
         # Only the image encoder bears another number format than float32.
