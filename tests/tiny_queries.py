@@ -19,12 +19,6 @@ from transformers import (
     SwinConfig,
 )
 
-from vision.models.acceptances import Acceptances
-from vision.models.adding import add_model
-from vision.models.catalogue import Catalogue
-from vision.models.pool import ModelPool
-from vision.models.weights import WeightsStore
-
 NAMES = ("N/A", "person", "car", "dog", "sky", "grass")
 """By class id; the first one stands for no class."""
 SIZE = {"shortest_edge": 64, "longest_edge": 96}
@@ -147,21 +141,3 @@ def _settle(network: Any, processor: Any, heads: Mapping[str, float]) -> None:
     for name, deviation in heads.items():
         head = network.get_submodule(name)
         settle_head(head, lambda: network(**inputs), deviation=deviation)
-
-
-def own_model(models_dir: Path, folder: Path, *, like: str, name: str = "own") -> ModelPool:
-    """A pool that has the folder as a user's own model, its licence accepted."""
-    spec = add_model(models_dir, name, like=like, file=folder)
-    if spec.license.is_restricted:
-        Acceptances(models_dir).accept(spec, by="a test")
-    return pool_of(models_dir)
-
-
-def pool_of(models_dir: Path) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )

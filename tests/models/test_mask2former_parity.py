@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from own_models import own_model, pool_of
 from seeded import picture
-from tiny_queries import NAMES, own_model, pool_of, save_mask2former
+from tiny_queries import NAMES, save_mask2former
 from transformers import Mask2FormerForUniversalSegmentation, Mask2FormerImageProcessor
 
 from vision.domain.detections import Detections

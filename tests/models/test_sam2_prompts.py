@@ -10,6 +10,7 @@ import pytest
 import torch
 from loaded_sams import POINTED_AT, listed_like, load_tiny, tiny_folder
 from numpy.typing import NDArray
+from own_models import own_model
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from seeded import picture
@@ -25,8 +26,6 @@ from vision.domain.image import RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.errors import InvalidRequest, WeightsMismatch
-from vision.models.acceptances import Acceptances
-from vision.models.adding import add_model
 from vision.models.base import (
     ConceptSegmenter,
     Detector,
@@ -34,11 +33,9 @@ from vision.models.base import (
     PromptedMasks,
     PromptSegmenter,
 )
-from vision.models.catalogue import Catalogue
 from vision.models.families import family_of
 from vision.models.pool import ModelPool
 from vision.models.transformers_sam import BOXES_PER_DECODE
-from vision.models.weights import WeightsStore
 
 NETWORKS: Mapping[str, tuple[Any, Any]] = {
     "sam2": (Sam2Model, Sam2Processor),
@@ -86,18 +83,8 @@ def upstream(family: str) -> Upstream:
 @pytest.fixture(scope="module")
 def pool(family: str, tmp_path_factory: pytest.TempPathFactory) -> ModelPool:
     """The family's tiny network as a user's own model, named `own`."""
-    models_dir = tmp_path_factory.mktemp("models")
-    like = listed_like(family)
-    if like.license.is_restricted:
-        Acceptances(models_dir).accept(like, by="the tests")
-    add_model(models_dir, "own", like=like.name, file=tiny_folder(family))
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )
+    place = tmp_path_factory.mktemp("models")
+    return own_model(place, tiny_folder(family), like=listed_like(family).name)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 import torch
 from loaded_sams import NAMED, listed_like, load_tiny, tiny_folder
 from numpy.typing import NDArray
+from own_models import own_model, pool_of
 from PIL import Image
 from seeded import picture
 from transformers import Sam3LiteTextModel, Sam3Model, Sam3Processor
@@ -19,12 +20,9 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.errors import InvalidRequest, LicenseNotAccepted
 from vision.models import transformers_concepts
-from vision.models.acceptances import Acceptances
 from vision.models.adding import add_model
 from vision.models.base import ConceptOptions, ConceptSegmenter, PromptSegmenter
-from vision.models.catalogue import Catalogue
 from vision.models.pool import ModelPool
-from vision.models.weights import WeightsStore
 from vision.pipelines.document import parse_pipeline
 from vision.pipelines.image import ImagePipeline
 
@@ -82,21 +80,8 @@ def upstream(family: str) -> Upstream:
 @pytest.fixture(scope="module")
 def pool(family: str, tmp_path_factory: pytest.TempPathFactory) -> ModelPool:
     """The family's tiny network as a user's own model, named `own`."""
-    models_dir = tmp_path_factory.mktemp("models")
-    like = listed_like(family)
-    Acceptances(models_dir).accept(like, by="the tests")
-    add_model(models_dir, "own", like=like.name, file=tiny_folder(family))
-    return _pool(models_dir)
-
-
-def _pool(models_dir: Any) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )
+    place = tmp_path_factory.mktemp("models")
+    return own_model(place, tiny_folder(family), like=listed_like(family).name)
 
 
 @pytest.fixture
@@ -285,4 +270,4 @@ def test_nobody_runs_it_before_its_licence_was_accepted(
     add_model(models_dir, "own", like=like.name, file=tiny_folder(family))
 
     with pytest.raises(LicenseNotAccepted, match=f"vision models accept {like.name}"):
-        _pool(models_dir).get("own", ConceptSegmenter)
+        pool_of(models_dir).get("own", ConceptSegmenter)

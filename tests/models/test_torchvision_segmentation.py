@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision.models
+from own_models import pool_of
 from seeded import as_pixels, picture
 from settling import settle_head, settle_norms
-from tiny_queries import pool_of
 from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models import segmentation

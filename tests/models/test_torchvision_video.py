@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 import torchvision.models
+from own_models import pool_of
 from seeded import picture
 from settling import settle_head, settle_norms
-from tiny_queries import pool_of
 from torch import Tensor, nn
 from torchvision.models import video
 

@@ -5,17 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from own_models import pool_of
 from tiny_video_sams import FAMILIES, SIZE, drawn, frame, points, save_word_follower
 
 from vision.domain.mask import RleMask
 from vision.models.acceptances import Acceptances
 from vision.models.adding import add_model
 from vision.models.base import PromptSegmenter
-from vision.models.catalogue import Catalogue, listed_specs
+from vision.models.catalogue import listed_specs
 from vision.models.pool import ModelPool
 from vision.models.spec import Task
 from vision.models.video import ConceptFollower, VideoSegmenter, VideoSession
-from vision.models.weights import WeightsStore
 
 LIKE = {"sam2": "sam2", "edgetam": "edgetam", "sam3_tracker": "sam3", "words": "sam3"}
 """By test case the family in the catalogue."""
@@ -43,16 +43,6 @@ def models_dir(case: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return models_dir
 
 
-def opened(models_dir: Path) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )
-
-
 def follower(case: str, pool: ModelPool) -> VideoSegmenter:
     return pool.get("own", ConceptFollower if case == "words" else VideoSegmenter)
 
@@ -73,11 +63,11 @@ def rest(session: VideoSession) -> list[tuple[Sequence[RleMask], bytes]]:
 def rest_elsewhere(
     case: str, models_dir: Path, state: bytes
 ) -> list[tuple[Sequence[RleMask], bytes]]:
-    return rest(follower(case, opened(models_dir)).resume(state))
+    return rest(follower(case, pool_of(models_dir)).resume(state))
 
 
 def test_session_goes_on_in_another_pool(case: str, models_dir: Path) -> None:
-    session = begun(case, opened(models_dir))
+    session = begun(case, pool_of(models_dir))
 
     there = rest_elsewhere(case, models_dir, session.save())
 
@@ -87,7 +77,7 @@ def test_session_goes_on_in_another_pool(case: str, models_dir: Path) -> None:
 
 @pytest.mark.parametrize("case", FROM_PROCESS_TO_PROCESS, scope="module", indirect=True)
 def test_session_goes_on_in_another_process(case: str, models_dir: Path) -> None:
-    session = begun(case, opened(models_dir))
+    session = begun(case, pool_of(models_dir))
 
     with SPAWN.Pool(1) as worker:
         there = worker.apply(rest_elsewhere, (case, models_dir, session.save()))
@@ -96,7 +86,7 @@ def test_session_goes_on_in_another_process(case: str, models_dir: Path) -> None
 
 
 def test_one_folder_is_a_model_for_pictures_and_one_for_videos(case: str, models_dir: Path) -> None:
-    pool = opened(models_dir)
+    pool = pool_of(models_dir)
 
     assert pool.get("own", PromptSegmenter).identity.name == "own"
     assert follower(case, pool) is follower(case, pool)

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from own_models import own_model
 from seeded import picture
-from tiny_queries import own_model
 from transformers import VJEPA2ForVideoClassification, VJEPA2VideoProcessor
 from vjepa2_clips import CLIP_FRAMES, NAMES, inputs_of, save_vjepa2
 
