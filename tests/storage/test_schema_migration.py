@@ -4,6 +4,7 @@ import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from alembic import command
@@ -144,6 +145,23 @@ def test_sqlite_is_in_wal_mode_and_syncs_every_commit(sqlite_url: str) -> None:
         ]
 
     assert modes == ["wal", 2, 1, 20_000]
+
+
+def test_connections_that_open_a_new_file_at_once_all_get_it(tmp_path: Path) -> None:
+    """SQLite doesn't wait by itself when two switch one file to WAL."""
+    together = Barrier(4)
+
+    def write(number: int) -> None:
+        for turn in range(40):
+            with closing(Database(f"sqlite:///{tmp_path / str(turn)}.sqlite")) as database:
+                together.wait(60)
+                with database.begin() as connection:
+                    connection.execute(text(f"create table mine_{number} (id int)"))
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+
+    assert len(list(tmp_path.glob("*.sqlite"))) == 40
 
 
 def test_check_passes_on_a_writable_database_and_leaves_no_trace(database: Database) -> None:

@@ -1,5 +1,7 @@
 """One database, SQLite or PostgreSQL: connections, transactions, the clock, errors."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +29,7 @@ from vision.storage.tables import tenants
 
 BUSY_SECONDS = 20
 """How long SQLite waits for another writer."""
+SWITCH_PAUSE_SECONDS = 0.01
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
 IDLE_IN_TRANSACTION_SECONDS = 60
@@ -136,15 +139,29 @@ def _sqlite(address: URL) -> Engine:
     return engine
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # BEGIN is ours: the driver's own comes too late
-    for pragma in (
-        f"busy_timeout={BUSY_SECONDS * 1000}",
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "foreign_keys=ON",
-    ):
+    connection.execute(f"pragma busy_timeout={BUSY_SECONDS * 1000}")
+    _switch_to_wal(connection)
+    for pragma in ("synchronous=FULL", "foreign_keys=ON"):
         connection.execute(f"pragma {pragma}")
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Waits for whoever switches the same new file: here SQLite itself doesn't.
+
+    It refuses at once to turn a read lock into the exclusive one, since two that wait for each
+    other would never end (https://sqlite.org/c3ref/busy_handler.html).
+    """
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("pragma journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(SWITCH_PAUSE_SECONDS)
 
 
 def _begin_sqlite(connection: Connection) -> None:
