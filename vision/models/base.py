@@ -20,6 +20,9 @@ from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.models.batch_sizes import BatchSizes
 
+IMAGES_PER_ENCODE = 8
+"""Whose features are computed together at most: 134 MB of SAM 2, which has the largest."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
@@ -60,13 +63,15 @@ class EverythingOptions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImageEmbedding:
-    """What a promptable model computes once per image: a value, cached and asked again."""
+    """What a promptable model computes once per image: a value, kept and asked again."""
 
     size: ImageSize
     """Of the image it was made from."""
     model: ModelIdentity
     features: object
     """The family's own form; only the model that made it reads it."""
+    memory_bytes: int
+    """Of the features, which share no memory with another image's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,8 +142,18 @@ class PromptSegmenter(Model, ABC):
 
     def embed(self, image: RgbImage) -> ImageEmbedding:
         """The expensive part, once per image."""
-        require_rgb(image)
-        return self._embed(image)
+        return self.embed_all([image])[0]
+
+    def embed_all(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
+        """One per image, in order. On a GPU some share a pass; hand in at most `IMAGES_PER_ENCODE`
+        where features are large beside the device's memory.
+        """
+        for image in images:
+            require_rgb(image)
+        found = self._embed(images)
+        if len(found) != len(images):
+            raise ValueError(f"{len(found)} embeddings for {len(images)} images")
+        return found
 
     def segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
         """The cheap part, as often as one likes. Raises ValueError for another model's value."""
@@ -150,7 +165,7 @@ class PromptSegmenter(Model, ABC):
         return found
 
     @abstractmethod
-    def _embed(self, image: RgbImage) -> ImageEmbedding: ...
+    def _embed(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]: ...
 
     @abstractmethod
     def _segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks: ...

@@ -62,6 +62,11 @@ class Placement:
         kind = torch.device(self.device).type
         return torch.autocast(kind, dtype=self.dtype, enabled=self.is_reduced)
 
+    def wait(self) -> None:
+        """Until the device has done what it was asked: a GPU says "done" before it is."""
+        if self.device != "cpu":
+            torch.cuda.synchronize(self.device)
+
 
 def choose_device(setting: str) -> str:
     """`auto` takes a GPU if there is one. Raises OperatorError when the wish can't be met."""

@@ -4,12 +4,14 @@ The image is embedded once; every prompt asks that embedding again. Results are 
 upstream's `SamPredictor` and `SamAutomaticMaskGenerator` on the same network.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import compress
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything import SamAutomaticMaskGenerator, SamPredictor
+from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.modeling import Sam
 from segment_anything.utils.amg import batched_mask_to_box, generate_crop_boxes
 from segment_anything.utils.transforms import ResizeLongestSide
@@ -21,6 +23,7 @@ from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.errors import InvalidRequest
 from vision.models.base import (
+    IMAGES_PER_ENCODE,
     EverythingOptions,
     ImageEmbedding,
     MaskGenerator,
@@ -38,6 +41,8 @@ BOXES_PER_DECODE = 32
 """The decoder copies the image's features for every box: 32 are 134 MB for sam_vit_*."""
 BOXES, POINTS = "boxes", "points"
 """What passes through the decoder together."""
+ENCODER = "encoder"
+"""What the image encoder sees has one shape, whatever the image's."""
 VALUES_AT_ONCE = 2**26
 """Mask values at full resolution in memory at a time: 256 MB of float32."""
 EVERYTHING_VALUES_AT_ONCE = 2**28
@@ -50,7 +55,7 @@ class _Features:
     """What the image encoder said."""
 
     tensor: Tensor
-    scaled: tuple[int, int]
+    scaled: tuple[int, ...]
     """Height and width of the picture that the encoder saw."""
 
 
@@ -59,21 +64,44 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
 
     def __init__(self, network: Sam, *, identity: ModelIdentity) -> None:
         super().__init__(identity, memory_bytes=memory_bytes(network))
-        placement = Placement(identity.device, identity.precision)
-        network.image_encoder = _Encoder(network.image_encoder, placement)
+        self._placement = Placement(identity.device, identity.precision)
+        network.image_encoder = _Encoder(network.image_encoder, self._placement)
         self._network = network.to(identity.device).eval()
         self._resize = ResizeLongestSide(network.image_encoder.img_size)
         self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
+        self._encoder_passes = Passes(self, most=IMAGES_PER_ENCODE)
 
-    def _embed(self, image: RgbImage) -> ImageEmbedding:
-        size = ImageSize.of(image)
-        if self._is_sliver(size):
-            return ImageEmbedding(size, self.identity, features=None)
-        predictor = SamPredictor(self._network)
-        with torch.inference_mode():
-            predictor.set_image(image)
-        features = _Features(predictor.features, predictor.input_size)
-        return ImageEmbedding(size, self.identity, features)
+    def _embed(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
+        """Of a sliver without features."""
+        sizes = [ImageSize.of(image) for image in images]
+        seen = [not self._is_sliver(size) for size in sizes]
+        encoded = iter(
+            self._encoder_passes.each(list(compress(images, seen)), self._encoded, shape=ENCODER)
+        )
+        return [
+            next(encoded) if is_seen else ImageEmbedding(size, self.identity, None, memory_bytes=0)
+            for size, is_seen in zip(sizes, seen, strict=True)
+        ]
+
+    @torch.inference_mode()
+    def _encoded(self, images: list[RgbImage]) -> list[ImageEmbedding]:
+        scaled = [self._scaled(image) for image in images]
+        pixels = torch.cat([self._network.preprocess(one) for one in scaled])
+        rows = self._network.image_encoder(pixels).split(1)
+        found = [
+            self._embedding(ImageSize.of(image), _Features(row.clone(), one.shape[2:]))
+            for image, one, row in zip(images, scaled, rows, strict=True)
+        ]
+        self._placement.wait()
+        return found
+
+    def _scaled(self, image: RgbImage) -> Tensor:
+        """(1, 3, height, width), as `SamPredictor.set_image` makes it."""
+        scaled = torch.as_tensor(self._resize.apply_image(image), device=self._network.device)
+        return scaled.permute(2, 0, 1).contiguous()[None]
+
+    def _embedding(self, size: ImageSize, features: _Features) -> ImageEmbedding:
+        return ImageEmbedding(size, self.identity, features, memory_bytes=features.tensor.nbytes)
 
     def _segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
         features = embedding.features

@@ -5,7 +5,7 @@ those of upstream's class and processor called directly; the picture is stretche
 so that none is too narrow. For everything see `PromptedGrid`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.models.base import (
+    IMAGES_PER_ENCODE,
     EverythingOptions,
     ImageEmbedding,
     MaskGenerator,
@@ -31,7 +32,7 @@ from vision.models.base import (
 from vision.models.device import Placement
 from vision.models.mask_results import everything, joined
 from vision.models.passes import Passes
-from vision.models.segment_anything import BOXES, POINTS, VALUES_AT_ONCE, affordable
+from vision.models.segment_anything import BOXES, ENCODER, POINTS, VALUES_AT_ONCE, affordable
 from vision.models.state import memory_bytes
 from vision.models.transformers_pixels import pixel_values
 
@@ -58,14 +59,32 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         self._processor = processor
         self._placement = Placement(identity.device, identity.precision)
         self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
+        self._encoder_passes = Passes(self, most=IMAGES_PER_ENCODE)
 
-    def _embed(self, image: RgbImage) -> ImageEmbedding:
-        pixels = pixel_values(self._processor.image_processor, [image], device=self.identity.device)
-        with torch.inference_mode(), self._placement.autocast():
+    def _embed(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
+        return self._encoder_passes.each(images, self._encoded, shape=ENCODER)
+
+    @torch.inference_mode()
+    def _encoded(self, images: list[RgbImage]) -> list[ImageEmbedding]:
+        pixels = torch.cat([self._pixels(image) for image in images])
+        with self._placement.autocast():
             levels = self._network.get_image_embeddings(pixels)
+        rows = zip(*(level.split(1) for level in levels), strict=True)
+        found = [
+            self._embedding(ImageSize.of(image), row)
+            for image, row in zip(images, rows, strict=True)
+        ]
+        self._placement.wait()
+        return found
+
+    def _pixels(self, image: RgbImage) -> Tensor:
+        return pixel_values(self._processor.image_processor, [image], device=self.identity.device)
+
+    def _embedding(self, size: ImageSize, levels: Sequence[Tensor]) -> ImageEmbedding:
         # Only the image encoder bears another number format than float32.
-        features = _Features(tuple(level.float() for level in levels))
-        return ImageEmbedding(ImageSize.of(image), self.identity, features)
+        own = tuple(level.to(torch.float32, copy=True) for level in levels)
+        nbytes = sum(level.nbytes for level in own)
+        return ImageEmbedding(size, self.identity, _Features(own), memory_bytes=nbytes)
 
     def _segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
         with torch.inference_mode():
