@@ -8,15 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from own_models import own_model, pool_of
 from seeded import picture
-from tiny_queries import (
-    NAMES,
-    detr_config,
-    own_model,
-    pool_of,
-    save_detr,
-    save_detr_panoptic,
-)
+from tiny_queries import NAMES, detr_config, save_detr, save_detr_panoptic
 from transformers import DetrForObjectDetection, DetrForSegmentation, DetrImageProcessor
 
 from vision.domain.detections import Detections
