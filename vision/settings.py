@@ -80,6 +80,11 @@ class Settings(BaseSettings):
     model_memory_bytes: int = Field(
         default=8 * 1024 * MIB, ge=1, description="Models kept in memory by one worker."
     )
+    embedding_memory_bytes: int = Field(
+        default=256 * MIB,
+        ge=0,
+        description="Embeddings of images kept for further prompts; 0 keeps none.",
+    )
     worker_threads: int = Field(
         default=0, ge=0, description="CPU threads of torch; 0 leaves its own choice."
     )

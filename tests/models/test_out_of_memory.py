@@ -5,11 +5,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from loaded_sams import load_tiny
 from seeded import LABELS, picture, tiny_sam, upstream_detector
 from torch import nn
 
 from vision.domain.prompt import Prompts
-from vision.models.base import DetectOptions, EverythingOptions, ModelIdentity
+from vision.models.base import (
+    DetectOptions,
+    EverythingOptions,
+    ImageEmbedding,
+    ModelIdentity,
+    PromptSegmenter,
+)
 from vision.models.segment_anything import BOXES_PER_DECODE, SegmentAnything
 from vision.models.torchvision_detection import TorchvisionDetector
 
@@ -97,6 +104,62 @@ def test_a_device_too_small_for_one_is_an_error() -> None:
         segmenter.segment(embedding, boxes(3))
     with pytest.raises(torch.OutOfMemoryError):
         segmenter.generate(IMAGE, EVERYTHING)
+
+
+@pytest.fixture(params=["sam", "sam2"])
+def card(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A promptable model on a card whose encoder has room for three images; Any: and its network.
+
+    Several are tried at once, as on any card.
+    """
+    if request.param == "sam":
+        model: Any = SegmentAnything(tiny_sam(), identity=IDENTITY)
+        place, name = model._network.image_encoder, "encoder"
+    else:
+        model = load_tiny("sam2", PromptSegmenter)
+        place, name = model._network, "vision_encoder"
+    monkeypatch.setattr(model._encoder_passes, "_card", "small card")
+    model.encoder = SmallMemory(getattr(place, name), room=3, counted="pixel_values")
+    setattr(place, name, model.encoder)
+    return model
+
+
+IMAGES = [picture(96, 128, seed=seed) for seed in range(7)]
+
+
+def test_images_are_encoded_by_as_many_as_fit(card: Any) -> None:
+    embeddings = card.embed_all(IMAGES)
+
+    assert card.encoder.largest <= 3
+    assert card.encoder.refused > 0
+    assert_embedded_as_one_by_one(card, embeddings)
+
+
+def test_images_are_encoded_in_halves_where_memory_became_less(card: Any) -> None:
+    key = card._encoder_passes._key("encoder")
+    card.batch_sizes.remember(key, len(IMAGES))
+
+    embeddings = card.embed_all(IMAGES)
+
+    assert card.encoder.refused > 0
+    assert card.batch_sizes.get(key) == 2, "of 7 come 3 and 4, and 4 are too many as well"
+    assert_embedded_as_one_by_one(card, embeddings)
+
+
+def test_an_encoder_without_room_for_one_image_is_an_error(card: Any) -> None:
+    card.encoder.room = 0
+
+    with pytest.raises(torch.OutOfMemoryError):
+        card.embed_all(IMAGES)
+
+
+def assert_embedded_as_one_by_one(card: Any, embeddings: list[ImageEmbedding]) -> None:
+    for embedding, image in zip(embeddings, IMAGES, strict=True):
+        found = card.segment(embedding, boxes(3))
+        expected = card.segment(card.embed(image), boxes(3))
+        np.testing.assert_allclose(found.predicted_iou, expected.predicted_iou, atol=1e-4)
+        for one, other in zip(found.masks, expected.masks, strict=True):
+            assert (one.bitmap() ^ other.bitmap()).mean() < 1e-3
 
 
 def test_pictures_are_detected_in_halves_until_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:

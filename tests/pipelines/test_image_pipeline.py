@@ -1,20 +1,25 @@
 """Whole pipelines on real networks with seeded random weights, added as a user's own models."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from counted_encoder import CountedEncoder
 from safetensors.torch import load_file, save_file
 from seeded import picture
 from segment_anything import SamPredictor
 
 from vision import __version__
 from vision.domain.detections import ANY_OBJECT, Detections
+from vision.domain.findings import Findings
 from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
+from vision.domain.video import Chunk, Frame
 from vision.errors import WeightsMissing
 from vision.models.adding import add_model
+from vision.models.base import IMAGES_PER_ENCODE, PromptSegmenter
 from vision.models.catalogue import Catalogue
 from vision.models.checksums import file_sha256
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
@@ -22,6 +27,8 @@ from vision.models.pool import ModelPool
 from vision.models.weights import WeightsStore
 from vision.pipelines.document import parse_pipeline
 from vision.pipelines.image import ImagePipeline
+from vision.pipelines.image_stages import SegmentBoxesRun
+from vision.pipelines.stages import SegmentStage
 
 IMAGES = [picture(120, 160, seed=seed) for seed in (1, 2)]
 DETECT = {"model": "finder", "min_score": 0.1, "max_detections": 4}
@@ -48,6 +55,19 @@ def pool(models_dir: Path) -> ModelPool:
         device="cpu",
         precision="float32",
         memory_bytes=10**9,
+    )
+
+
+@pytest.fixture
+def remembering_pool(models_dir: Path) -> ModelPool:
+    """With a store of embeddings."""
+    return ModelPool(
+        Catalogue.load(models_dir / "catalogue.yaml"),
+        WeightsStore(models_dir),
+        device="cpu",
+        precision="float32",
+        memory_bytes=10**9,
+        embedding_memory_bytes=2**26,
     )
 
 
@@ -106,6 +126,66 @@ def test_nothing_detected_means_nothing_cut_out(pool: ModelPool) -> None:
 
     assert [len(rows) for rows in found] == [0, 0]
     assert found[0].masks == ()
+
+
+POINTED_AT = {"model": "cutter", "prompt": {"points": [[80, 60, 1]]}}
+EVERYTHING = {"model": "cutter", "prompt": "everything", "points_per_side": 2, **LENIENT}
+each_prompt = pytest.mark.parametrize(
+    "stages",
+    [
+        {"detect": DETECT, "segment": {"model": "cutter"}},
+        {"segment": POINTED_AT},
+        {"segment": EVERYTHING},
+    ],
+    ids=["boxes", "points", "everything"],
+)
+
+
+def with_boxes(count: int) -> Findings:
+    edges = np.arange(count, dtype=np.float32) * 10
+    return Findings(
+        Detections(
+            boxes=np.stack([edges, edges, edges + 40, edges + 30], axis=1),
+            labels=("a",) * count,
+            class_ids=np.ones(count, np.int64),
+            scores=np.ones(count, np.float32),
+        )
+    )
+
+
+def test_of_many_images_those_with_boxes_are_encoded(pool: ModelPool) -> None:
+    images = [picture(120, 160, seed=seed) for seed in range(IMAGES_PER_ENCODE + 4)]
+    found = [with_boxes(seed % 4) for seed in range(len(images))]
+    cutting = SegmentBoxesRun(SegmentStage(model="cutter"), pool)
+    encoder = CountedEncoder(cutting.model)
+
+    together = cutting.run(images, found)
+
+    assert encoder.images == sum(len(one.detections) > 0 for one in found) > IMAGES_PER_ENCODE
+    for image, given, cut in zip(images, found, together, strict=True):
+        (alone,) = cutting.run([image], [given])
+        assert cut.detections.masks == alone.detections.masks
+        assert len(cut.detections.masks or ()) == len(given.detections)
+        np.testing.assert_array_equal(cut.detections.boxes, given.detections.boxes)
+
+
+@each_prompt
+def test_frames_dont_drive_images_out_of_the_store(
+    remembering_pool: ModelPool, stages: dict[str, object]
+) -> None:
+    segmenter = remembering_pool.get("cutter", PromptSegmenter)
+    encoder = CountedEncoder(segmenter)
+    running = pipeline(remembering_pool, **stages)
+    (as_image,) = detections(running, IMAGES[:1])
+    frames = [Frame(image, index, index / 10) for index, image in enumerate(IMAGES)]
+    kept, seen = segmenter.embeddings.memory_bytes, encoder.images
+    chunk = Chunk(1, 0, None, 0, Fraction(1, 10), 10, 1.0, None)
+
+    found = running.open_frames(chunk).run(frames)
+
+    assert found[0].detections.masks == as_image.masks
+    assert encoder.images == seen + len(frames)
+    assert segmenter.embeddings.memory_bytes == kept
 
 
 def test_what_is_pointed_at_comes_points_first(pool: ModelPool) -> None:

@@ -65,6 +65,7 @@ def open_pool(catalogue: Catalogue, weights: WeightsStore, settings: Settings) -
         memory_bytes=settings.model_memory_bytes,
         cpu_precision=settings.cpu_precision,
         batch_sizes=BatchSizes(settings.data_dir / BATCH_SIZES_FILE),
+        embedding_memory_bytes=settings.embedding_memory_bytes,
     )
 
 

@@ -5,9 +5,11 @@ Nothing here imports torch, so that a pipeline can be checked where no model can
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import ClassVar
+from functools import cached_property
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +21,10 @@ from vision.domain.image import ImageSize, RgbImage
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.models.batch_sizes import BatchSizes
+from vision.models.embedding_store import EmbeddingStore
 
 IMAGES_PER_ENCODE = 8
-"""Whose features are computed together at most: 134 MB of SAM 2, which has the largest."""
+"""Whose features are computed together at most: 170 MB of SAM 3, which has the largest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,11 @@ class Model:
         self.batch_sizes = BatchSizes()
         """The pool's own once it has the model: what was found then outlives the process."""
 
+    @property
+    def forgetful(self) -> Self:
+        """The same network, which remembers no image: for frames, which are never asked again."""
+        return self
+
 
 class Detector(Model, ABC):
     """Finds objects of known classes; may add masks and keypoints of its own."""
@@ -140,20 +148,35 @@ class PromptSegmenter(Model, ABC):
 
     unable = "doesn't segment what is pointed at"
 
+    def __init__(self, identity: ModelIdentity, *, memory_bytes: int) -> None:
+        super().__init__(identity, memory_bytes=memory_bytes)
+        self.embeddings = EmbeddingStore(memory_bytes=0)
+        """The pool's own once it has the model: alone, a model keeps none."""
+
+    @cached_property
+    def forgetful(self) -> Self:
+        other = copy(self)
+        other.embeddings = EmbeddingStore(memory_bytes=0)
+        return other
+
     def embed(self, image: RgbImage) -> ImageEmbedding:
         """The expensive part, once per image."""
         return self.embed_all([image])[0]
 
     def embed_all(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
-        """One per image, in order. On a GPU some share a pass; hand in at most `IMAGES_PER_ENCODE`
-        where features are large beside the device's memory.
+        """One per image, in order. An image that is known from before, or that is among them twice,
+        isn't computed again; on a GPU several of the others share a pass.
+
+        All of them are in memory then; see `embed_each`.
         """
         for image in images:
             require_rgb(image)
-        found = self._embed(images)
-        if len(found) != len(images):
-            raise ValueError(f"{len(found)} embeddings for {len(images)} images")
-        return found
+        return self.embeddings.each(images, model=self.identity, embed=self._embed)
+
+    def embed_each(self, images: Sequence[RgbImage]) -> Iterator[ImageEmbedding]:
+        """The same of many, when asked for: `IMAGES_PER_ENCODE` are in memory at a time."""
+        for start in range(0, len(images), IMAGES_PER_ENCODE):
+            yield from self.embed_all(images[start : start + IMAGES_PER_ENCODE])
 
     def segment(self, embedding: ImageEmbedding, prompts: Prompts) -> PromptedMasks:
         """The cheap part, as often as one likes. Raises ValueError for another model's value."""

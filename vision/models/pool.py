@@ -5,10 +5,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeAlias, TypeVar
 
-from vision.models.base import Model
+from vision.errors import VisionError
+from vision.models.base import Model, PromptSegmenter
 from vision.models.batch_sizes import BatchSizes
 from vision.models.catalogue import Catalogue
 from vision.models.device import Placement
+from vision.models.embedding_store import EmbeddingStore
 from vision.models.families import Loader
 from vision.models.loading import loader_for, model_from
 from vision.models.spec import ModelSpec
@@ -42,11 +44,15 @@ class ModelPool:
         memory_bytes: int,
         cpu_precision: str = "float32",
         batch_sizes: BatchSizes | None = None,
+        embedding_memory_bytes: int = 0,
     ) -> None:
-        """`batch_sizes` None: what is found is forgotten with the pool."""
+        """`batch_sizes` None: what is found is forgotten with the pool. `embedding_memory_bytes` is
+        for embeddings of images, beside the models; with 0 each prompt computes its own.
+        """
         self.catalogue = catalogue
         self.placement = Placement.chosen(device, precision, cpu_precision=cpu_precision)
         self._batch_sizes = batch_sizes or BatchSizes()
+        self._embeddings = EmbeddingStore(embedding_memory_bytes)
         self._weights = weights
         self._memory_bytes = memory_bytes
         self._models: OrderedDict[tuple[str, Loader], _Held] = OrderedDict()
@@ -68,29 +74,49 @@ class ModelPool:
         spec = self.catalogue[name]
         loader = loader_for(spec, interface)
         with self._lock:
-            held = self._models.pop((name, loader), None)
-            version = self._version(spec)
-            # What was replaced since is another model: weights, their configuration, labels.
-            if held is None or held.version != version:
-                held = _Held(self._loaded(spec, interface, loader), version)
+            held = self._current(spec, loader) or self._loaded(spec, interface, loader)
             self._models[name, loader] = held
             self._make_room()
         assert isinstance(held.model, interface), "one loader gives one kind of model"
         return held.model
 
+    def _current(self, spec: ModelSpec, loader: Loader) -> _Held | None:
+        """Taken out. What was replaced since is another model: weights, configuration, labels."""
+        held = self._models.pop((spec.name, loader), None)
+        if held is None or self._is_current(held, spec):
+            return held
+        self._let_go(held)
+        return None
+
+    def _is_current(self, held: _Held, spec: ModelSpec) -> bool:
+        try:
+            return held.version == self._version(spec)
+        except VisionError:  # loading says which
+            return False
+
     def _version(self, spec: ModelSpec) -> Version:
         self._weights.path(spec)  # terms that were withdrawn since end it too
         return spec, self._weights.content_sha256(spec)
 
-    def _loaded(self, spec: ModelSpec, interface: type[Model], loader: Loader) -> Model:
+    def _loaded(self, spec: ModelSpec, interface: type[Model], loader: Loader) -> _Held:
+        version = self._version(spec)
         path, sha256 = self._weights.verified(spec)
         model = model_from(spec, interface, loader, path, sha256=sha256, placement=self.placement)
         model.batch_sizes = self._batch_sizes
-        return model
+        if isinstance(model, PromptSegmenter):
+            model.embeddings = self._embeddings
+        return _Held(model, version)
 
     def _make_room(self) -> None:
         while len(self._models) > 1 and self._total() > self._memory_bytes:
-            self._models.popitem(last=False)
+            _, held = self._models.popitem(last=False)
+            self._let_go(held)
+
+    def _let_go(self, held: _Held) -> None:
+        """Whoever still has the model goes on with it, and no longer fills the store."""
+        if isinstance(held.model, PromptSegmenter):
+            held.model.embeddings = EmbeddingStore(memory_bytes=0)
+            self._embeddings.forget(held.model.identity)
 
     def _total(self) -> int:
         return sum(held.model.memory_bytes for held in self._models.values())

@@ -8,7 +8,7 @@ from vision.domain.image import RgbImage
 from vision.domain.provenance import Provenance
 from vision.domain.video import Chunk, Frame
 from vision.errors import NeedsVideo
-from vision.models.base import ModelIdentity
+from vision.models.base import Model, ModelIdentity
 from vision.models.pool import ModelPool
 from vision.models.spec import Task
 from vision.pipelines.clips import ClipRun, Clips
@@ -29,6 +29,7 @@ class ImagePipeline:
         others = {"detect": None} if self._follow else {}
         others |= {"classify": None} if self._clips else {}
         self._stages = opened_stages(document.model_copy(update=others), pool)
+        self._frame_stages = tuple(stage.for_frames() for stage in self._stages)
         self.provenance = self._provenance()
 
     def run(self, images: Sequence[RgbImage]) -> list[Findings]:
@@ -45,10 +46,13 @@ class ImagePipeline:
         Raises NothingToFollow.
         """
         if self._follow is None and self._clips is None:
-            return FramesAlone(self.run)
+            return FramesAlone(self._run_frames)
         following = None if self._follow is None else Following(self._follow, chunk, state)
         clips = None if self._clips is None else self._clips.open()
-        return _Remembering(following, self._stages, clips)
+        return _Remembering(following, self._frame_stages, clips)
+
+    def _run_frames(self, images: Sequence[RgbImage]) -> list[Findings]:
+        return through(self._frame_stages, images, [Findings.empty() for _ in images])
 
     def _provenance(self) -> Provenance:
         followed = () if self._follow is None else self._follow.provenances
@@ -76,7 +80,7 @@ class _Remembering(FramesRun):
     remembers = True
 
     def __init__(
-        self, following: Following | None, stages: Sequence[StageRun], clips: Clips | None
+        self, following: Following | None, stages: Sequence[StageRun[Model]], clips: Clips | None
     ) -> None:
         self._following, self._stages, self._clips = following, stages, clips
         self.stands_alone = following is None
@@ -102,7 +106,7 @@ class _Remembering(FramesRun):
 
 
 def through(
-    stages: Sequence[StageRun], images: Sequence[RgbImage], found: list[Findings]
+    stages: Sequence[StageRun[Model]], images: Sequence[RgbImage], found: list[Findings]
 ) -> list[Findings]:
     """What the stages make of it, one after the other."""
     for stage in stages:
