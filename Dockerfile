@@ -70,7 +70,8 @@ RUN apt-get update \
 USER 10001:10001
 COPY --from=worker-build /opt/vision /opt/vision
 # No worker ever asks a hub: weights come by `vision models pull`, in the API's container.
-ENV HF_HUB_OFFLINE=1
+ENV HF_HUB_OFFLINE=1 \
+    NUMBA_CACHE_DIR=/tmp/numba
 # Healthy means: the process that holds the models lives. Celery keeps it as a child of process 1.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=120s \
     CMD ["grep", "-q", "[0-9]", "/proc/1/task/1/children"]

@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 STAMP := $(VENV)/.set-up
 PYTHONS := python3 python3.13 python3.12 python3.11 python3.14
 OPENCV_ADVICE := OpenCV needs system libraries; on Debian or Ubuntu: apt-get install libgl1 libglib2.0-0
-PYTEST := OMP_NUM_THREADS=1 $(PYTHON) -m pytest
+PYTEST := OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(PYTHON) -m pytest
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow check format docs bench up lock clean

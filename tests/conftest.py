@@ -1,3 +1,3 @@
-"""What every test may ask for: see databases.py."""
+"""What every test may ask for: see databases.py and torch_threads.py."""
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["databases", "torch_threads"]

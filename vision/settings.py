@@ -85,6 +85,11 @@ class Settings(BaseSettings):
         ge=0,
         description="Embeddings of images kept for further prompts; 0 keeps none.",
     )
+    compile_models: bool = Field(
+        default=False,
+        description="Compile the mode fast of masks of everything when it is first asked for: a"
+        " minute, then faster still. Needs a C++ compiler on a CPU, a C compiler on a GPU.",
+    )
     worker_threads: int = Field(
         default=0, ge=0, description="CPU threads of torch; 0 leaves its own choice."
     )

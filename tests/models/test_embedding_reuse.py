@@ -1,6 +1,7 @@
 """Prompts on images that are known: no second run of the real encoder, and the same masks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +101,8 @@ def test_further_prompts_run_no_encoder_and_change_no_mask(family: str) -> None:
     assert other_encoder.images == 2 * len(PROMPTS)
 
 
-@pytest.mark.parametrize("promptable", POINTED_AT)
-def test_a_click_after_everything_runs_no_encoder(promptable: str) -> None:
-    model = loaded(promptable)
+def test_a_click_after_everything_runs_no_encoder(family: str) -> None:
+    model = loaded(family)
     encoder = CountedEncoder(model)
     model.generate(IMAGES[0], EVERYTHING)
     before = encoder.images
@@ -112,6 +112,17 @@ def test_a_click_after_everything_runs_no_encoder(promptable: str) -> None:
 
     assert before == encoder.images == 1
     assert len(again) > 0
+
+
+def test_crops_of_everything_dont_drive_images_out(family: str) -> None:
+    model = loaded(family)
+    encoder = CountedEncoder(model)
+
+    model.generate(IMAGES[0], replace(EVERYTHING, points_per_side=2, crop_n_layers=1))
+
+    assert encoder.images == 5, "the whole picture and four crops"
+    assert model.embeddings.memory_bytes == model.embed(IMAGES[0]).memory_bytes
+    assert encoder.images == 5
 
 
 def test_a_click_before_everything_changes_no_mask(family: str) -> None:
@@ -132,11 +143,10 @@ def test_a_forgetful_model_neither_keeps_nor_takes(family: str) -> None:
 
     (found,) = model.forgetful.embed_all(IMAGES[:1])
     model.forgetful.embed_all(IMAGES[1:])
-    if family in POINTED_AT:
-        model.forgetful.generate(IMAGES[1], EVERYTHING)
+    model.forgetful.generate(IMAGES[1], EVERYTHING)
 
     assert_same_features(found, kept)
-    assert encoder.images == len(IMAGES) + 1 + (family in POINTED_AT)
+    assert encoder.images == 1 + len(IMAGES) + 1
     assert model.embeddings.memory_bytes == taken > 0
 
 

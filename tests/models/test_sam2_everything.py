@@ -24,6 +24,7 @@ from vision.domain.image import RgbImage
 from vision.domain.mask import RleMask
 from vision.models.base import EverythingOptions, MaskGenerator
 
+pytestmark = pytest.mark.usefixtures("two_threads")
 LENIENT = EverythingOptions(
     points_per_side=4,
     points_per_batch=16,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from seeded import picture, tiny_sam
 from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
+from torch_threads import enlarging_by_two
 
 from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
@@ -49,7 +50,7 @@ def ours(network: Sam) -> SegmentAnything:
 
 
 def predictor(network: Sam) -> SamPredictor:
-    asked = SamPredictor(network)
+    asked = SamPredictor(enlarging_by_two(network))
     asked.set_image(PICTURE)
     return asked
 
@@ -153,8 +154,7 @@ def test_more_boxes_than_one_decoder_batch_keep_their_order() -> None:
 def assert_everything_is_upstreams(
     build: Callable[[], Sam], options: EverythingOptions, *, at_least: int
 ) -> None:
-    settings = {name: getattr(options, name) for name in EverythingOptions.__slots__}
-    generator = SamAutomaticMaskGenerator(build(), **settings, output_mode="binary_mask")
+    generator = SamAutomaticMaskGenerator(build(), **options.upstreams(), output_mode="binary_mask")
     records = generator.generate(PICTURE)
 
     found = ours(build()).generate(PICTURE, options)

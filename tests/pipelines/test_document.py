@@ -24,7 +24,8 @@ SEGMENT = {"model": "demo_sam"}
         ),
         pytest.param({"segment": SEGMENT | {"prompt": {"boxes": [[1, 2, 30, 40]]}}}, id="boxes"),
         pytest.param(
-            {"segment": SEGMENT | {"prompt": "everything", "points_per_side": 8}}, id="parameters"
+            {"segment": SEGMENT | {"prompt": "everything", "points_per_side": 8, "mode": "fast"}},
+            id="parameters",
         ),
         pytest.param({"detect": DETECT, "track": {}}, id="track by default"),
         pytest.param({"detect": DETECT, "segment": SEGMENT, "track": {}}, id="all three"),

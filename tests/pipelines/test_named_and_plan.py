@@ -62,6 +62,11 @@ def test_models_are_named_once_in_order_of_use() -> None:
             "can't do everything; these can: demo_sam, ",
         ),
         (
+            {"segment": {"model": "sam3", "prompt": "everything", "mode": "fast"}},
+            "segment.mode",
+            "sam3 can't do everything_fast; these can: demo_sam, sam_vit_b",
+        ),
+        (
             {"follow": {"model": "demo_sam", "text": ["dog"]}},
             "follow.model",
             "can't do follow_concepts; these can: sam3",
@@ -87,6 +92,7 @@ def test_models_are_named_once_in_order_of_use() -> None:
         "no detector",
         "labels",
         "no generator",
+        "no fast mode",
         "no follower of words",
         "no follower",
         "no clips",

@@ -1,4 +1,4 @@
-"""A small mask at its place in a large picture, as run lengths, without painting the picture."""
+"""A mask in a large picture, as run lengths, without painting the picture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,12 @@ def rle_of_window(window: NDArray[np.bool_], *, left: int, top: int, size: Image
     separate = begins[1:] != stops[:-1]
     begins = begins[np.concatenate([[True], separate])] if len(begins) else begins
     stops = stops[np.concatenate([separate, [True]])] if len(stops) else stops
-    edges = np.concatenate([[0], np.stack([begins, stops], 1).reshape(-1), [size.pixels]])
-    return _from_counts(np.diff(edges), size)
+    return rle_of_edges(np.stack([begins, stops], 1).reshape(-1), size)
+
+
+def rle_of_edges(edges: NDArray[np.int64], size: ImageSize) -> RleMask:
+    """From the positions, down the columns and ascending, where the mask begins, ends, begins …"""
+    return _from_counts(np.diff(np.concatenate([[0], edges, [size.pixels]])), size)
 
 
 def _runs(window: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -32,7 +36,7 @@ def _runs(window: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
-def _from_counts(counts: NDArray[np.intp], size: ImageSize) -> RleMask:
+def _from_counts(counts: NDArray[np.int64], size: ImageSize) -> RleMask:
     if counts[-1] == 0:  # the mask reaches the last pixel: COCO writes no empty run there
         counts = counts[:-1]
     plain = {"size": [size.height, size.width], "counts": counts.tolist()}

@@ -66,6 +66,7 @@ def open_pool(catalogue: Catalogue, weights: WeightsStore, settings: Settings) -
         cpu_precision=settings.cpu_precision,
         batch_sizes=BatchSizes(settings.data_dir / BATCH_SIZES_FILE),
         embedding_memory_bytes=settings.embedding_memory_bytes,
+        compiles=settings.compile_models,
     )
 
 

@@ -7,7 +7,7 @@ Nothing here imports torch, so that a pipeline can be checked where no model can
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import ClassVar, Self
 
@@ -49,7 +49,9 @@ class DetectOptions:
 
 @dataclass(frozen=True, slots=True)
 class EverythingOptions:
-    """`SamAutomaticMaskGenerator`'s parameters, by segment-anything 1.0's names and defaults."""
+    """`SamAutomaticMaskGenerator`'s parameters, by segment-anything 1.0's names and defaults; and
+    how its masks are computed.
+    """
 
     points_per_side: int = 32
     points_per_batch: int = 64
@@ -62,6 +64,12 @@ class EverythingOptions:
     crop_overlap_ratio: float = 512 / 1500
     crop_n_points_downscale_factor: int = 1
     min_mask_region_area: int = 0
+    mode: str = "exact"
+    """exact: upstream's bits; fast: upstream's masks but for rounding, sooner."""
+
+    def upstreams(self) -> dict[str, int | float]:
+        """Those that upstream has."""
+        return {name: value for name, value in asdict(self).items() if name != "mode"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +123,8 @@ class Model:
         self.memory_bytes = memory_bytes
         self.batch_sizes = BatchSizes()
         """The pool's own once it has the model: what was found then outlives the process."""
+        self.is_compiled = False
+        """Whether what gains by it is compiled when it is first used; the pool says so."""
 
     @property
     def forgetful(self) -> Self:
@@ -329,7 +339,7 @@ def require_rgb(image: RgbImage) -> None:
 
 
 def everything_options(
-    defaults: Mapping[str, int | float], given: Mapping[str, int | float]
+    defaults: Mapping[str, int | float], given: Mapping[str, int | float | str]
 ) -> EverythingOptions:
     """The caller's parameters over the model's over upstream's."""
     return EverythingOptions(**{**defaults, **given})  # type: ignore[arg-type]

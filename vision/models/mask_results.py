@@ -1,26 +1,29 @@
-"""segment-anything's answers as our values."""
+"""What promptable networks say as our values."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from vision.domain.detections import ANY_OBJECT, Detections
 from vision.domain.image import ImageSize
 from vision.domain.mask import RleMask
 from vision.models.base import PromptedMasks
+from vision.models.bilinear import Enlargement
+from vision.models.mask_scan import scanned
 
 
-def everything(records: Sequence[Mapping[str, Any]]) -> Detections:
-    """From upstream's records with COCO run lengths, in their order."""
-    return Detections(
-        boxes=_boxes_xyxy(records),
-        labels=(ANY_OBJECT,) * len(records),
-        class_ids=np.zeros(len(records), np.int64),
-        masks=tuple(RleMask.from_json(record["segmentation"]) for record in records),
-        predicted_iou=_column(records, "predicted_iou"),
-        stability_scores=_column(records, "stability_score"),
+def prompted_masks(
+    logits: Tensor, predicted_iou: Tensor, enlargement: Enlargement, threshold: float
+) -> PromptedMasks:
+    """From (n, k, h, w) and (n, k): of each object's k masks that which the network trusts most."""
+    best = predicted_iou.argmax(dim=1)
+    rows = torch.arange(len(best), device=best.device)
+    scans = scanned(logits[rows, best], enlargement, threshold=threshold)
+    return PromptedMasks(
+        masks=scans.masks(),
+        boxes=scans.boxes.astype(np.float32),
+        predicted_iou=predicted_iou[rows, best].float().cpu().numpy(),
     )
 
 
@@ -43,14 +46,3 @@ def no_masks(objects: int, size: ImageSize) -> PromptedMasks:
         boxes=np.zeros((objects, 4), np.float32),
         predicted_iou=np.zeros(objects, np.float32),
     )
-
-
-def _boxes_xyxy(records: Sequence[Mapping[str, Any]]) -> NDArray[np.float32]:
-    """From upstream's x, y, width, height."""
-    boxes = np.array([record["bbox"] for record in records], np.float32).reshape(-1, 4)
-    boxes[:, 2:] += boxes[:, :2]
-    return boxes
-
-
-def _column(records: Sequence[Mapping[str, Any]], name: str) -> NDArray[np.float32]:
-    return np.array([record[name] for record in records], np.float32)

@@ -10,6 +10,8 @@ from torch.nn import functional
 
 from vision.domain.image import ImageSize
 from vision.domain.mask import RleMask
+from vision.models.bilinear import Enlargement, Step
+from vision.models.mask_scan import scanned
 
 PIXELS_AT_ONCE = 2**24
 """As float32 64 MiB: eight masks of a 1080p frame."""
@@ -17,8 +19,7 @@ PIXELS_AT_ONCE = 2**24
 
 def upscaled_masks(scores: Tensor, size: ImageSize) -> tuple[RleMask, ...]:
     """From (n, height, width): where they are above 0 after bilinear scaling, as upstream does."""
-    parts = (run_lengths(part) for part in upscaled(scores, size))
-    return tuple(mask for part in parts for mask in part)
+    return scanned(scores, Enlargement((Step.whole(size),))).masks()
 
 
 def upscaled(scores: Tensor, size: ImageSize) -> Iterator[Tensor]:

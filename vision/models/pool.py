@@ -45,13 +45,16 @@ class ModelPool:
         cpu_precision: str = "float32",
         batch_sizes: BatchSizes | None = None,
         embedding_memory_bytes: int = 0,
+        compiles: bool = False,
     ) -> None:
         """`batch_sizes` None: what is found is forgotten with the pool. `embedding_memory_bytes` is
         for embeddings of images, beside the models; with 0 each prompt computes its own.
+        `compiles`: what gains by it is compiled when it is first used.
         """
         self.catalogue = catalogue
         self.placement = Placement.chosen(device, precision, cpu_precision=cpu_precision)
         self._batch_sizes = batch_sizes or BatchSizes()
+        self._compiles = compiles
         self._embeddings = EmbeddingStore(embedding_memory_bytes)
         self._weights = weights
         self._memory_bytes = memory_bytes
@@ -103,6 +106,7 @@ class ModelPool:
         path, sha256 = self._weights.verified(spec)
         model = model_from(spec, interface, loader, path, sha256=sha256, placement=self.placement)
         model.batch_sizes = self._batch_sizes
+        model.is_compiled = self._compiles
         if isinstance(model, PromptSegmenter):
             model.embeddings = self._embeddings
         return _Held(model, version)

@@ -1,27 +1,24 @@
 """segment-anything 1.0: masks of boxes, of points and of everything.
 
-The image is embedded once; every prompt asks that embedding again. Results are those of
-upstream's `SamPredictor` and `SamAutomaticMaskGenerator` on the same network.
+The image is embedded once; every prompt asks that embedding again. Results are those of upstream's
+`SamPredictor` and `SamAutomaticMaskGenerator` on the same network; in the mode `fast` they are but
+for rounding, see `FoldedDecoder`.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import compress
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything import SamAutomaticMaskGenerator
 from segment_anything.modeling import Sam
-from segment_anything.utils.amg import batched_mask_to_box, generate_crop_boxes
 from segment_anything.utils.transforms import ResizeLongestSide
 from torch import Tensor, nn
 
 from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
-from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
-from vision.errors import InvalidRequest
 from vision.models.base import (
     IMAGES_PER_ENCODE,
     EverythingOptions,
@@ -31,23 +28,22 @@ from vision.models.base import (
     PromptedMasks,
     PromptSegmenter,
 )
+from vision.models.bilinear import Enlargement, Step
 from vision.models.device import Placement
-from vision.models.frugal_predictor import FrugalPredictor
-from vision.models.mask_results import everything, joined, no_masks
+from vision.models.everything import Candidates, Points, everything_in, wanted
+from vision.models.folded_decoder import FoldedDecoder, ImageSide
+from vision.models.mask_results import joined, no_masks, prompted_masks
 from vision.models.passes import Passes
 from vision.models.state import memory_bytes
 
 BOXES_PER_DECODE = 32
 """The decoder copies the image's features for every box: 32 are 134 MB for sam_vit_*."""
+BOXES_ON_GPU = 256
+"""Whose memory is larger; they are halved where it isn't large enough."""
 BOXES, POINTS = "boxes", "points"
 """What passes through the decoder together."""
 ENCODER = "encoder"
 """What the image encoder sees has one shape, whatever the image's."""
-VALUES_AT_ONCE = 2**26
-"""Mask values at full resolution in memory at a time: 256 MB of float32."""
-EVERYTHING_VALUES_AT_ONCE = 2**28
-"""The same inside upstream's generator, which needs about three times as much as it holds."""
-MASKS_PER_POINT = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,56 @@ class _Features:
     """Height and width of the picture that the encoder saw."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A picture that the encoder has seen, in the mode `exact`."""
+
+    sam: "SegmentAnything"
+    features: _Features
+    size: ImageSize
+
+    @classmethod
+    def by(cls, sam: "SegmentAnything", embedding: ImageEmbedding) -> "_Seen | None":
+        """None for a sliver."""
+        features = embedding.features
+        return cls(sam, features, embedding.size) if isinstance(features, _Features) else None
+
+    @property
+    def enlargement(self) -> Enlargement:
+        return self.sam.enlargement(self.features.scaled, self.size)
+
+    def candidates(self, points: Points, *, min_iou: float | None) -> Candidates:
+        low, predicted_iou = self.sam.decode(
+            self.features, points=self.clicks(points), several=True
+        )
+        return wanted(low, predicted_iou, min_iou)
+
+    def clicks(self, points: Points) -> tuple[Tensor, Tensor]:
+        """As the network wants (n, 2): in float64, as upstream's generator leaves them."""
+        scaled = self.sam.scaled_points(points, self.size)
+        places = torch.as_tensor(scaled, device=self.features.tensor.device)[:, None]
+        return places, torch.ones(places.shape[:2], dtype=torch.int, device=places.device)
+
+
+@dataclass(frozen=True, slots=True)
+class _SeenFast(_Seen):
+    """In the mode `fast`."""
+
+    side: ImageSide
+
+    @classmethod
+    def by(cls, sam: "SegmentAnything", embedding: ImageEmbedding) -> "_Seen | None":
+        features = embedding.features
+        if not isinstance(features, _Features):
+            return None
+        return cls(sam, features, embedding.size, sam.folded.image_side(features.tensor))
+
+    def candidates(self, points: Points, *, min_iou: float | None) -> Candidates:
+        sparse, _ = self.sam._network.prompt_encoder(self.clicks(points), boxes=None, masks=None)
+        found = self.sam.folded.decode(self.side, sparse, several=True, min_iou=min_iou)
+        return wanted(found.low, found.predicted_iou[found.prompts], min_iou)
+
+
 class SegmentAnything(PromptSegmenter, MaskGenerator):
     """A segment-anything network with any image encoder."""
 
@@ -67,8 +113,11 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         self._placement = Placement(identity.device, identity.precision)
         network.image_encoder = _Encoder(network.image_encoder, self._placement)
         self._network = network.to(identity.device).eval()
+        self._folded: list[FoldedDecoder] = []
+        """One, once the mode `fast` was asked for; shared with `forgetful`."""
         self._resize = ResizeLongestSide(network.image_encoder.img_size)
-        self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
+        boxes = BOXES_PER_DECODE if identity.device == "cpu" else BOXES_ON_GPU
+        self._passes = Passes(self, most=boxes, is_tried=False)
         self._encoder_passes = Passes(self, most=IMAGES_PER_ENCODE)
 
     def _embed(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
@@ -115,30 +164,30 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
                 shape=BOXES,
             )
             if len(prompts.points):
-                decoded = self._of_points(features, prompts.points, size)
-                parts.insert(0, self._read_out(*decoded, features, size))
+                parts.insert(0, self._of_points(features, prompts.points, size))
         return joined(parts)
 
     def _of_boxes(
         self, features: _Features, boxes: NDArray[np.float32], size: ImageSize
     ) -> PromptedMasks:
         scaled = self._resize.apply_boxes(boxes, (size.height, size.width))
-        return self._read_out(*self._decode(features, boxes=self._tensor(scaled)), features, size)
+        low, predicted_iou = self.decode(features, boxes=self._tensor(scaled))
+        enlargement = self.enlargement(features.scaled, size)
+        return prompted_masks(low, predicted_iou, enlargement, self._network.mask_threshold)
 
     def _of_points(
         self, features: _Features, points: NDArray[np.float32], size: ImageSize
-    ) -> tuple[Tensor, Tensor]:
+    ) -> PromptedMasks:
         """One click can mean three things: then the mask that the network trusts most."""
-        places = self._resize.apply_coords(points[:, :2], (size.height, size.width))
+        places = self._tensor(self.scaled_points(points[:, :2], size))
         labels = torch.as_tensor(points[:, 2], dtype=torch.int, device=self._network.device)
-        one_click = len(points) == 1
-        low, predicted_iou = self._decode(
-            features, points=(self._tensor(places)[None], labels[None]), several=one_click
+        low, predicted_iou = self.decode(
+            features, points=(places[None], labels[None]), several=len(points) == 1
         )
-        best = predicted_iou.argmax(dim=1)
-        return low[:, best], predicted_iou[:, best]
+        enlargement = self.enlargement(features.scaled, size)
+        return prompted_masks(low, predicted_iou, enlargement, self._network.mask_threshold)
 
-    def _decode(
+    def decode(
         self,
         features: _Features,
         *,
@@ -146,6 +195,7 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         boxes: Tensor | None = None,
         several: bool = False,
     ) -> tuple[Tensor, Tensor]:
+        """Small logits (n, k, h, w) and predicted IoU (n, k), k being 3 if `several`, else 1."""
         encoder = self._network.prompt_encoder
         sparse, dense = encoder(points=points, boxes=boxes, masks=None)
         low, predicted_iou = self._network.mask_decoder(
@@ -157,48 +207,46 @@ class SegmentAnything(PromptSegmenter, MaskGenerator):
         )
         return low, predicted_iou
 
-    def _read_out(
-        self, low: Tensor, predicted_iou: Tensor, features: _Features, size: ImageSize
-    ) -> PromptedMasks:
-        """Full-size masks of small logits, a few at a time."""
-        parts = [
-            self._full_size(some, features, size)
-            for some in torch.split(low, max(1, VALUES_AT_ONCE // size.pixels))
-        ]
-        return PromptedMasks(
-            masks=tuple(mask for masks, _ in parts for mask in masks),
-            boxes=np.concatenate([boxes for _, boxes in parts]),
-            predicted_iou=predicted_iou[:, 0].cpu().numpy(),
-        )
+    def enlargement(self, scaled: tuple[int, ...], size: ImageSize) -> Enlargement:
+        """By way of the square that the encoder saw, as `Sam.postprocess_masks` does it."""
+        side = self._resize.target_length
+        seen = ImageSize(width=scaled[1], height=scaled[0])
+        to_square = Step(ImageSize(width=side, height=side), seen)
+        return Enlargement((to_square,) if seen == size else (to_square, Step.whole(size)))
 
-    def _full_size(
-        self, low: Tensor, features: _Features, size: ImageSize
-    ) -> tuple[tuple[RleMask, ...], NDArray[np.float32]]:
-        logits = self._network.postprocess_masks(low, features.scaled, (size.height, size.width))
-        bitmaps = logits[:, 0] > self._network.mask_threshold
-        boxes = batched_mask_to_box(bitmaps).float().cpu().numpy()
-        return RleMask.from_bitmaps(bitmaps.cpu().numpy()), boxes
+    def scaled_points(self, points: NDArray[np.floating], size: ImageSize) -> NDArray[np.floating]:
+        """From pixels of a picture to those of the square that the encoder saw; (n, 2)."""
+        scaled: NDArray[np.floating] = self._resize.apply_coords(points, (size.height, size.width))
+        return scaled
 
     def _generate(self, image: RgbImage, options: EverythingOptions) -> Detections:
-        size = ImageSize.of(image)
-        if self._is_sliver(size):
-            return everything([])
-        feasible = affordable(options, size)
         return self._passes.whole(
-            lambda points: self._everything(image, replace(feasible, points_per_batch=points)),
-            most=feasible.points_per_batch,
+            lambda points: self._everything(image, replace(options, points_per_batch=points)),
+            most=options.points_per_batch,
             shape=POINTS,
         )
 
+    @torch.inference_mode()
     def _everything(self, image: RgbImage, options: EverythingOptions) -> Detections:
-        generator = SamAutomaticMaskGenerator(
-            self._network, **asdict(options), output_mode="coco_rle"
+        make = _SeenFast.by if options.mode == "fast" else _Seen.by
+        return everything_in(
+            image,
+            options,
+            look=lambda picture: make(self, self.embed(picture)),
+            look_at_crop=lambda crop: make(self, self.forgetful.embed(crop)),
+            threshold=self._network.mask_threshold,
         )
-        generator.predictor = FrugalPredictor(
-            self._network, pred_iou_thresh=options.pred_iou_thresh
-        )
-        with torch.inference_mode():
-            return everything(generator.generate(image))
+
+    @property
+    def folded(self) -> FoldedDecoder:
+        """The decoder of the mode `fast`, made when it is wanted first."""
+        if not self._folded:
+            self._folded.append(
+                FoldedDecoder(
+                    self._network, dtype=self._placement.dtype, is_compiled=self.is_compiled
+                )
+            )
+        return self._folded[0]
 
     def _is_sliver(self, size: ImageSize) -> bool:
         """Whether the encoder would see less than one pixel across: upstream fails on these."""
@@ -223,38 +271,3 @@ class _Encoder(nn.Module):
         with self._placement.autocast():
             features: Tensor = self.encoder(pixels)
         return features.float()
-
-
-def affordable(options: EverythingOptions, size: ImageSize) -> EverythingOptions:
-    """With fewer points per batch on large images: memory is bounded, the result is the same.
-
-    Tiny images are cut into crops only as often as every crop has pixels. Raises InvalidRequest
-    when a layer of crops is left without points.
-    """
-    _require_points(options)
-    points = max(1, EVERYTHING_VALUES_AT_ONCE // (MASKS_PER_POINT * size.pixels))
-    return replace(
-        options,
-        points_per_batch=min(options.points_per_batch, points),
-        crop_n_layers=_possible_layers(options, size),
-    )
-
-
-def _possible_layers(options: EverythingOptions, size: ImageSize) -> int:
-    for layers in range(options.crop_n_layers, 0, -1):
-        crops, _ = generate_crop_boxes(
-            (size.height, size.width), layers, options.crop_overlap_ratio
-        )
-        if all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in crops):
-            return layers
-    return 0
-
-
-def _require_points(options: EverythingOptions) -> None:
-    fewest = options.points_per_side / options.crop_n_points_downscale_factor**options.crop_n_layers
-    if fewest < 1:
-        raise InvalidRequest(
-            f"points_per_side {options.points_per_side} leaves no point in crop layer "
-            f"{options.crop_n_layers} with crop_n_points_downscale_factor "
-            f"{options.crop_n_points_downscale_factor}"
-        )

@@ -27,6 +27,8 @@ class Task(StrEnum):
     """Masks of what is pointed at."""
     EVERYTHING = "everything"
     """Masks of everything."""
+    EVERYTHING_FAST = "everything_fast"
+    """With EVERYTHING: in the mode fast too."""
     REGIONS = "regions"
     """With DETECT: rows are regions that cover the picture, ground and sky included."""
     CONCEPTS = "concepts"

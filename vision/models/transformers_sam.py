@@ -2,23 +2,20 @@
 
 The image is embedded once; every prompt asks that embedding again. Masks of points and boxes are
 those of upstream's class and processor called directly; the picture is stretched to their square,
-so that none is too narrow. For everything see `PromptedGrid`.
+so that none is too narrow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything import SamAutomaticMaskGenerator
-from segment_anything.utils.amg import batched_mask_to_box
 from torch import Tensor
 
 from vision.domain.detections import Detections
 from vision.domain.image import ImageSize, RgbImage
-from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
 from vision.models.base import (
     IMAGES_PER_ENCODE,
@@ -29,15 +26,19 @@ from vision.models.base import (
     PromptedMasks,
     PromptSegmenter,
 )
+from vision.models.bilinear import Enlargement, Step
 from vision.models.device import Placement
-from vision.models.mask_results import everything, joined
+from vision.models.everything import Candidates, Points, everything_in, wanted
+from vision.models.mask_results import joined, prompted_masks
 from vision.models.passes import Passes
-from vision.models.segment_anything import BOXES, ENCODER, POINTS, VALUES_AT_ONCE, affordable
+from vision.models.segment_anything import BOXES, ENCODER, POINTS
 from vision.models.state import memory_bytes
 from vision.models.transformers_pixels import pixel_values
 
 BOXES_PER_DECODE = 16
 """The decoder holds about 42 MB for every box at the published sizes, measured on a CPU."""
+BOXES_ON_GPU = 64
+"""Whose memory is larger; they are halved where it isn't large enough."""
 MASK_THRESHOLD = 0.0
 """Of logits, upstream's."""
 
@@ -58,7 +59,8 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         self._network = network
         self._processor = processor
         self._placement = Placement(identity.device, identity.precision)
-        self._passes = Passes(self, most=BOXES_PER_DECODE, is_tried=False)
+        boxes = BOXES_PER_DECODE if identity.device == "cpu" else BOXES_ON_GPU
+        self._passes = Passes(self, most=boxes, is_tried=False)
         self._encoder_passes = Passes(self, most=IMAGES_PER_ENCODE)
 
     def _embed(self, images: Sequence[RgbImage]) -> list[ImageEmbedding]:
@@ -111,10 +113,11 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
     def _decode(
         self, embedding: ImageEmbedding, prompt: Mapping[str, Any], *, several: bool
     ) -> PromptedMasks:
-        small, predicted_iou = self._answer(embedding, prompt, several=several)
-        return self._read_out(small, predicted_iou, embedding.size)
+        small, predicted_iou = self.answer(embedding, prompt, several=several)
+        enlargement = Enlargement((Step.whole(embedding.size),))
+        return prompted_masks(small, predicted_iou, enlargement, MASK_THRESHOLD)
 
-    def _answer(
+    def answer(
         self, embedding: ImageEmbedding, prompt: Mapping[str, Any], *, several: bool
     ) -> tuple[Tensor, Tensor]:
         """Mask logits (n, k, h, w) and predicted IoU (n, k), k being 3 if `several`, else 1.
@@ -134,118 +137,41 @@ class TransformersSam(PromptSegmenter, MaskGenerator):
         )
         return answer.pred_masks[0], answer.iou_scores[0]
 
-    def _read_out(self, small: Tensor, predicted_iou: Tensor, size: ImageSize) -> PromptedMasks:
-        """Full-size masks, of each object the one that the network trusts most; a few at a time."""
-        best = predicted_iou.argmax(dim=1)
-        at_once = max(1, VALUES_AT_ONCE // (size.pixels * small.shape[1]))
-        chunks = zip(torch.split(small, at_once), torch.split(best, at_once), strict=True)
-        parts = [_in_run_lengths(_chosen(self.enlarged(some, size), row)) for some, row in chunks]
-        return PromptedMasks(
-            masks=tuple(mask for masks, _ in parts for mask in masks),
-            boxes=np.concatenate([boxes for _, boxes in parts]),
-            predicted_iou=_chosen(predicted_iou, best).cpu().numpy(),
-        )
-
-    def enlarged(self, small: Tensor, size: ImageSize) -> Tensor:
-        """Mask logits (n, k, height, width) of (n, k, h, w).
-
-        All k together, even where one is wanted: torch would round it otherwise than upstream's.
-        """
-        (large,) = self._processor.post_process_masks(
-            [small], [[size.height, size.width]], binarize=False
-        )
-        assert isinstance(large, Tensor)
-        return large
-
     def _generate(self, image: RgbImage, options: EverythingOptions) -> Detections:
-        feasible = affordable(options, ImageSize.of(image))
         return self._passes.whole(
-            lambda points: self._everything(image, replace(feasible, points_per_batch=points)),
-            most=feasible.points_per_batch,
+            lambda points: self._everything(image, replace(options, points_per_batch=points)),
+            most=options.points_per_batch,
             shape=POINTS,
         )
 
+    @torch.inference_mode()
     def _everything(self, image: RgbImage, options: EverythingOptions) -> Detections:
-        grid = PromptedGrid(self, pred_iou_thresh=options.pred_iou_thresh)
-        generator = SamAutomaticMaskGenerator(grid.model, **asdict(options), output_mode="coco_rle")
-        generator.predictor = grid
-        with torch.inference_mode():
-            return everything(generator.generate(image))
+        """By clicks that reach the whole picture.
 
-    def candidates(self, embedding: ImageEmbedding, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Three for each click, (n, 2) in pixels: small logits (n, 3, h, w), trust (n, 3)."""
-        return self._answer(embedding, {"input_points": points[None, :, None]}, several=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _EncoderFacts:
-    img_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class _ModelFacts:
-    """All that segment-anything's generator reads of a model."""
-
-    image_encoder: _EncoderFacts
-    mask_threshold: float = MASK_THRESHOLD
-
-
-class PromptedGrid:
-    """What segment-anything's generator of everything takes for its predictor.
-
-    That generator, rather than transformers' `mask-generation` pipeline: it knows all parameters,
-    gives stability scores, and its clicks reach the whole picture. The pipeline scales its grid by
-    the longer side although these networks see a stretched square, so that in a picture of 16 : 9
-    no click falls on the lower 44 %. On square pictures the two give the same masks.
-    """
-
-    device = "cpu"
-    """Of the clicks that the generator makes."""
-
-    def __init__(self, sam: TransformersSam, *, pred_iou_thresh: float) -> None:
-        self.model = _ModelFacts(_EncoderFacts(img_size=1))
-        self.transform = self
-        self._sam = sam
-        self._threshold = pred_iou_thresh
-        self._embedding: ImageEmbedding | None = None
-
-    def set_image(self, image: RgbImage) -> None:
-        self._embedding = self._sam.embed(image)
-
-    def reset_image(self) -> None:
-        self._embedding = None
-
-    def apply_coords(
-        self, points: NDArray[np.float64], _size: tuple[int, int]
-    ) -> NDArray[np.float64]:
-        """As they are: upstream's processor scales them."""
-        return points
-
-    def predict_torch(
-        self, points: Tensor, _labels: Tensor, *, multimask_output: bool, return_logits: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Of single clicks (n, 1, 2) that are all inside; rows that the generator drops hold no
-        meaningful values.
+        transformers' own pipeline `mask-generation` scales its grid by the longer side although
+        these networks see a stretched square, so that in a picture of 16 : 9 no click falls on the
+        lower 44 %. On square pictures the two give the same masks.
         """
-        assert multimask_output, "the generator asks for three masks"
-        assert return_logits, "the generator asks for logits"
-        embedding = self._embedding
-        assert embedding is not None, "an image is set first"
-        small, predicted_iou = self._sam.candidates(embedding, points[:, 0])
-        # Never written, never read: memory that is only reserved costs nothing.
-        large = small.new_empty((*small.shape[:2], embedding.size.height, embedding.size.width))
-        wanted = (predicted_iou > self._threshold).any(dim=1) | (self._threshold <= 0)
-        large[wanted] = self._sam.enlarged(small[wanted], embedding.size)
-        return large, predicted_iou, small
+        return everything_in(
+            image,
+            options,
+            look=lambda picture: _Seen(self, self.embed(picture)),
+            look_at_crop=lambda crop: _Seen(self, self.forgetful.embed(crop)),
+            threshold=MASK_THRESHOLD,
+        )
 
 
-def _chosen(rows: Tensor, best: Tensor) -> Tensor:
-    """(n, …) of (n, k, …): in each row that of the index."""
-    return rows[torch.arange(len(rows), device=rows.device), best]
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A picture that the encoder has seen."""
 
+    sam: TransformersSam
+    embedding: ImageEmbedding
 
-def _in_run_lengths(logits: Tensor) -> tuple[tuple[RleMask, ...], NDArray[np.float32]]:
-    """And the tight boxes, of (n, height, width)."""
-    bitmaps = logits > MASK_THRESHOLD
-    boxes = batched_mask_to_box(bitmaps).float().cpu().numpy()
-    return RleMask.from_bitmaps(bitmaps.cpu().numpy()), boxes
+    @property
+    def enlargement(self) -> Enlargement:
+        return Enlargement((Step.whole(self.embedding.size),))
+
+    def candidates(self, points: Points, *, min_iou: float | None) -> Candidates:
+        clicks = {"input_points": torch.from_numpy(points)[None, :, None]}
+        return wanted(*self.sam.answer(self.embedding, clicks, several=True), min_iou)

@@ -41,6 +41,8 @@ def _errors(document: PipelineDocument, catalogue: Catalogue) -> Iterator[FieldE
             yield _unable(f"{name}.model", spec, tasks, catalogue)
         elif isinstance(stage, DetectStage):
             yield from _label_errors(stage, spec)
+        elif isinstance(stage, SegmentStage) and stage.mode == "fast":
+            yield from _mode_errors(spec, catalogue)
         elif isinstance(stage, ClassifyStage) and stage.clip_seconds is not None:
             yield from _clip_errors(spec)
 
@@ -57,6 +59,11 @@ def _label_errors(stage: DetectStage, spec: ModelSpec) -> Iterator[FieldError]:
 def _clip_errors(spec: ModelSpec) -> Iterator[FieldError]:
     if Task.ACTIONS not in spec.tasks:
         yield FieldError("classify.clip_seconds", f"{spec.name} looks at single pictures")
+
+
+def _mode_errors(spec: ModelSpec, catalogue: Catalogue) -> Iterator[FieldError]:
+    if Task.EVERYTHING_FAST not in spec.tasks:
+        yield _unable("segment.mode", spec, frozenset({Task.EVERYTHING_FAST}), catalogue)
 
 
 def _tasks_for(stage: ModelStage) -> frozenset[Task]:

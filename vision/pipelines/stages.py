@@ -105,8 +105,8 @@ class Named(Stage):
 class SegmentStage(Stage):
     """Masks: of the detector's boxes, of everything, of what is pointed at, or of what is named.
 
-    The parameters after `prompt` belong to `everything` and carry the names of
-    `SamAutomaticMaskGenerator`; None takes the model's own default from the catalogue.
+    The parameters after `prompt` belong to `everything`; but for `mode` they carry the names of
+    `SamAutomaticMaskGenerator`. None takes the model's own default from the catalogue.
     """
 
     model: str
@@ -122,9 +122,12 @@ class SegmentStage(Stage):
     crop_overlap_ratio: Unit | None = None
     crop_n_points_downscale_factor: int | None = Field(default=None, ge=1, le=16)
     min_mask_region_area: int | None = Field(default=None, ge=0, le=1_000_000)
+    mode: Literal["exact", "fast"] | None = None
+    """exact, the default: the masks of `SamAutomaticMaskGenerator`, bit for bit. fast: the same but
+    for rounding, sooner; of segment-anything's own models only."""
 
     @property
-    def everything_parameters(self) -> dict[str, int | float]:
+    def everything_parameters(self) -> dict[str, int | float | str]:
         """The parameters of `everything` that were given."""
         return self.model_dump(exclude={"model", "prompt"}, exclude_none=True)
 

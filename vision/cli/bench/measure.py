@@ -4,7 +4,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -37,28 +37,58 @@ def at_most(name: str, *, ours: str, reference: str, ratio: float, target: float
     return Figure(name, ours, reference, ratio, f"≤ {target:g}", ratio <= target)
 
 
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Of one call, or the medians of several."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    """Of this process, all its threads. On a machine with other guests a steadier measure of work
+    on CPUs than the wall clock; it says nothing of work on a GPU."""
+
+
 def interleaved(
     candidates: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS
 ) -> dict[str, float]:
-    """Median wall seconds of each, all run in turn in every round, after one unmeasured round.
+    """Median wall seconds of each, all run in turn in every round, after one unmeasured round."""
+    for run in candidates.values():
+        run()
+    spent = spent_in_turn(candidates, rounds=rounds)
+    return {name: of_one.wall_seconds for name, of_one in spent.items()}
+
+
+def spent_in_turn(
+    candidates: Mapping[str, Callable[[], object]], *, rounds: int = ROUNDS
+) -> dict[str, Spent]:
+    """Medians of each, all run in turn in every round; what they do once they have done before.
 
     In turn, because a shared machine's speed drifts within seconds: what is measured minutes
     apart can't be compared.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
-    for measured_round in range(rounds + 1):
+    spent: dict[str, list[Spent]] = {name: [] for name in candidates}
+    for _ in range(rounds):
         for name, run in candidates.items():
-            elapsed = seconds_of(run)
-            if measured_round:
-                seconds[name].append(elapsed)
-    return {name: statistics.median(times) for name, times in seconds.items()}
+            spent[name].append(spent_by(run))
+    return {name: _medians(calls) for name, calls in spent.items()}
+
+
+def spent_by(run: Callable[[], object]) -> Spent:
+    """One call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    run()
+    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def seconds_of(run: Callable[[], object]) -> float:
     """Wall seconds of one call."""
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+    return spent_by(run).wall_seconds
+
+
+def _medians(calls: Sequence[Spent]) -> Spent:
+    return Spent(
+        statistics.median(call.wall_seconds for call in calls),
+        statistics.median(call.cpu_seconds for call in calls),
+    )
 
 
 def machine() -> str:
