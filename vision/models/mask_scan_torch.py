@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from vision.models.bilinear import Enlargement, Frame
 
-VALUES_AT_ONCE = {"cpu": 2**24, "cuda": 2**28}
-"""Of masks in memory at a time, by kind of device: 64 MiB of float32, and 1 GiB."""
+VALUES_AT_ONCE = {"cpu": 2**24, "cuda": 2**26}
+"""Of masks in memory at a time, by kind of device: 64 and 256 MiB of float32."""
 
 
 class Scanned(NamedTuple):
