@@ -87,8 +87,8 @@ class Settings(BaseSettings):
     )
     compile_models: bool = Field(
         default=False,
-        description="Compile the mode fast of masks of everything when it is first asked for: a"
-        " minute, then faster still. Needs a C++ compiler on a CPU, a C compiler on a GPU.",
+        description="On a GPU: compile the mode fast of masks of everything when it is first asked"
+        " for. Needs a C compiler. On a CPU it gains nothing, and isn't done.",
     )
     worker_threads: int = Field(
         default=0, ge=0, description="CPU threads of torch; 0 leaves its own choice."

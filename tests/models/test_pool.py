@@ -34,14 +34,22 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pool(models_dir: Path, *, memory_bytes: int = 10**9) -> ModelPool:
+def pool(models_dir: Path, *, memory_bytes: int = 10**9, compiles: bool = False) -> ModelPool:
     return ModelPool(
         Catalogue.load(models_dir / "catalogue.yaml"),
         WeightsStore(models_dir),
         device="cpu",
         precision="float32",
         memory_bytes=memory_bytes,
+        compiles=compiles,
     )
+
+
+def test_nothing_is_compiled_for_a_cpu(models_dir: Path) -> None:
+    """It gains nothing there, and needs a compiler."""
+    cutter = pool(models_dir, compiles=True).get("cutter", MaskGenerator)
+
+    assert not cutter.is_compiled
 
 
 def test_a_model_is_loaded_once_and_shared_by_threads(models_dir: Path) -> None:

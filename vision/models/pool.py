@@ -49,12 +49,12 @@ class ModelPool:
     ) -> None:
         """`batch_sizes` None: what is found is forgotten with the pool. `embedding_memory_bytes` is
         for embeddings of images, beside the models; with 0 each prompt computes its own.
-        `compiles`: what gains by it is compiled when it is first used.
+        `compiles`: what gains by it on a GPU is compiled there when it is first used.
         """
         self.catalogue = catalogue
         self.placement = Placement.chosen(device, precision, cpu_precision=cpu_precision)
         self._batch_sizes = batch_sizes or BatchSizes()
-        self._compiles = compiles
+        self._compiles = compiles and self.placement.device != "cpu"
         self._embeddings = EmbeddingStore(embedding_memory_bytes)
         self._weights = weights
         self._memory_bytes = memory_bytes
