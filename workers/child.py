@@ -8,12 +8,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from typing import TypeAlias
 
+from vision.allocator import give_back_memory
 from vision.engine.parts import Engine, broker_url, open_engine, pace
 from vision.engine.station import Station
 from vision.engine.tick import MAX_BELLS
 from vision.engine.work_loop import WorkDone, work
 from vision.errors import VisionError
 from vision.settings import Settings
+from workers.idle_timer import IdleTimer
 from workers.queue import Bell
 from workers.shared_state import SharedState
 
@@ -25,6 +27,9 @@ OpenStation: TypeAlias = Callable[..., AbstractContextManager[Station]]
 SWITCH_SECONDS = 0.0005
 """How long a thread may keep the others waiting for the interpreter. Python's own 5 ms is as long
 as a whole image on a fast GPU, whose thread must not wait for one that talks to the database."""
+REST_SECONDS = 5.0
+"""Without work, until memory that is free goes to the system. Not at once: of an image through
+demo_maskrcnn that is a quarter of the processor time (docs/benchmarks.md)."""
 
 
 class Child:
@@ -37,6 +42,7 @@ class Child:
         self._open_station = open_station
         self._name = name
         self._state = state
+        self._rest = IdleTimer(give_back_memory, after_seconds=REST_SECONDS)
         self._parts = ExitStack()
         self._station: Station | None = None
         self._bell: Bell | None = None
@@ -52,16 +58,20 @@ class Child:
     def shift(self, *, max_seconds: float) -> WorkDone:
         """Works until nothing is ready. Raises VisionError when the worker isn't."""
         try:
-            return work(
-                self._station or self._open(),
-                pace(self._settings),
-                drain=self._state.should_drain,
-                max_seconds=max_seconds,
-                on_move=self._state.work_moved,
-                on_ready=self._wake_others,
-            )
+            with self._rest.at_work():
+                return self._work(max_seconds=max_seconds)
         finally:
             self._state.work_ended()
+
+    def _work(self, *, max_seconds: float) -> WorkDone:
+        return work(
+            self._station or self._open(),
+            pace(self._settings),
+            drain=self._state.should_drain,
+            max_seconds=max_seconds,
+            on_move=self._state.work_moved,
+            on_ready=self._wake_others,
+        )
 
     def _wake_others(self, units: int) -> None:
         """A video was cut into chunks: the tick would say so too, but only in a while."""
@@ -71,6 +81,7 @@ class Child:
 
     def close(self) -> None:
         """In the parent without effect."""
+        self._rest.stop()
         self._parts.close()
 
     def _open(self) -> Station:

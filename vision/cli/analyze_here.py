@@ -1,5 +1,6 @@
 """One decoded picture through a pipeline. Torch."""
 
+from vision.allocator import keep_large_blocks
 from vision.cli.analysis import Analysis
 from vision.engine.parts import models_dir
 from vision.media.decoded_image import DecodedImage
@@ -22,5 +23,7 @@ def analyzed(decoded: DecodedImage, document: PipelineDocument, settings: Settin
         precision=settings.precision,
         memory_bytes=settings.model_memory_bytes,
     )
+    if pool.placement.device == "cpu":
+        keep_large_blocks()
     pipeline = ImagePipeline(document, pool)
     return Analysis(pipeline.run([decoded.image])[0], decoded.facts, pipeline.provenance)

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+from vision.allocator import keep_large_blocks
 from vision.engine.device_pipeline import DevicePipeline
 from vision.engine.kept_files import KeptFiles
 from vision.engine.parts import Engine, decode_limits
@@ -29,7 +30,8 @@ GPU_DECODERS = 4
 def open_station(
     engine: Engine, settings: Settings, *, owner: str, blobs: BlobSource | None = None
 ) -> Iterator[Station]:
-    """Touches the device and sets torch's threads: call it in the process that will infer.
+    """Touches the device, sets torch's threads and, for a CPU, the allocator: call it in the
+    process that will infer.
 
     `blobs` has the images and videos, when the engine's own store has not. Raises OperatorError.
     """
@@ -37,6 +39,8 @@ def open_station(
         torch.set_num_threads(settings.worker_threads)
     pool = open_pool(engine.catalogue, engine.weights, settings)
     on_gpu = pool.placement.device != "cpu"
+    if not on_gpu:
+        keep_large_blocks()
     with ExitStack() as stack:
         decoders = _open_decoders(stack, settings, count=_decoders(on_gpu=on_gpu) + 1)
         yield Station(
