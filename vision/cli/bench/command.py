@@ -30,6 +30,11 @@ def _follow() -> list[Figure]:
     return figures
 
 
+def _sam() -> list[Figure]:
+    figures: list[Figure] = load("vision.cli.bench.sam:run")()
+    return figures
+
+
 WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "work": work.run,
     "interactive": interactive.run,
@@ -39,6 +44,7 @@ WITHOUT_DATABASE: Mapping[str, Callable[[], list[Figure]]] = {
     "tracking": tracking.run,
     "models": _models,
     "follow": _follow,
+    "sam": _sam,
 }
 NAMES = (*WITHOUT_DATABASE, "rows", "pages")
 PAGE_ROWS = 3_000_000
