@@ -1,8 +1,8 @@
 """Memory of large arrays stays with a process that infers, instead of being fetched anew each time.
 
 glibc asks the system for every block above 32 MiB at most, and gives it back when it is freed: the
-next one's pages are zeroed one by one again. For networks on a CPU that was a fifth to a half of
-all processor time (docs/benchmarks.md).
+next one's pages are zeroed one by one again. For networks on a CPU that was a tenth to nearly
+a half of all processor time; the price is a higher peak of memory (docs/benchmarks.md).
 """
 
 import ctypes
