@@ -12,7 +12,10 @@ YARD = Path(__file__).parents[2] / "samples" / "images" / "yard-1.jpg"
 
 
 def test_json_has_items_with_masks_and_provenance(workplace: Workplace, tmp_path: Path) -> None:
-    ended = workplace.run("analyze", YARD, "-p", workplace.pipeline, "--json", cwd=tmp_path)
+    in_bfloat16 = {"VISION_DEVICE": "cpu", "VISION_CPU_PRECISION": "bfloat16"}
+    ended = workplace.run(
+        "analyze", YARD, "-p", workplace.pipeline, "--json", cwd=tmp_path, **in_bfloat16
+    )
     result = json.loads(ended.out)
     item = result["items"][0]
 
@@ -25,6 +28,7 @@ def test_json_has_items_with_masks_and_provenance(workplace: Workplace, tmp_path
     assert (xs.min(), ys.min()) >= (x1 - 2, y1 - 2)
     assert (xs.max(), ys.max()) <= (x2 + 2, y2 + 2)
     assert result["provenance"]["stages"][0]["model"] == "yard"
+    assert result["provenance"]["precision"] == "bfloat16"
 
 
 def test_people_get_a_table_and_a_picture(workplace: Workplace, tmp_path: Path) -> None:

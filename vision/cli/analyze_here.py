@@ -22,6 +22,8 @@ def analyzed(decoded: DecodedImage, document: PipelineDocument, settings: Settin
         device=settings.device,
         precision=settings.precision,
         memory_bytes=settings.model_memory_bytes,
+        cpu_precision=settings.cpu_precision,
+        compiles=settings.compile_models,
     )
     if pool.placement.device == "cpu":
         keep_large_blocks()
