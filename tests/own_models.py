@@ -1,6 +1,7 @@
 """A user's own models in a folder, and a pool that has them."""
 
 from pathlib import Path
+from typing import Any
 
 from vision.models.acceptances import Acceptances
 from vision.models.adding import add_model
@@ -17,11 +18,12 @@ def own_model(models_dir: Path, folder: Path, *, like: str, name: str = "own") -
     return pool_of(models_dir)
 
 
-def pool_of(models_dir: Path) -> ModelPool:
+def pool_of(models_dir: Path, *, memory_bytes: int = 10**9, **settings: Any) -> ModelPool:
     return ModelPool(
         Catalogue.load(models_dir / "catalogue.yaml"),
         WeightsStore(models_dir),
         device="cpu",
         precision="float32",
-        memory_bytes=10**9,
+        memory_bytes=memory_bytes,
+        **settings,
     )

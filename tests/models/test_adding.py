@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from own_models import pool_of
 from safetensors.torch import save_file
 from seeded import CLASSES, detector_state, picture, upstream_detector
 from torch import nn
@@ -13,12 +14,9 @@ from vision.errors import InvalidRequest, UnknownModel, WeightsMismatch
 from vision.models import torchvision_networks
 from vision.models.adding import add_model, read_labels
 from vision.models.base import DetectOptions, Detector, MaskGenerator
-from vision.models.catalogue import Catalogue
 from vision.models.checksums import file_sha256
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
-from vision.models.pool import ModelPool
 from vision.models.state import read_state
-from vision.models.weights import WeightsStore
 
 LIKE = "ssdlite320_mobilenet_v3_large"
 OWN_LABELS = ("cat", "hat", "bat", "rat", "mat")
@@ -36,21 +34,11 @@ def weights(tmp_path: Path) -> Path:
     return file
 
 
-def pool(models_dir: Path) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )
-
-
 def test_own_model_detects_under_its_own_name_and_hash(models_dir: Path, weights: Path) -> None:
     spec = add_model(models_dir, "pets", like=LIKE, file=weights, labels=OWN_LABELS)
     weights.unlink()
 
-    detector = pool(models_dir).get("pets", Detector)
+    detector = pool_of(models_dir).get("pets", Detector)
     found = detector.detect([picture(150, 200, seed=1)], DetectOptions(min_score=0.3))[0]
 
     assert spec.labels == ("__background__", *OWN_LABELS)
@@ -133,7 +121,7 @@ def test_adding_again_replaces_the_model_in_a_running_pool(
     models_dir: Path, weights: Path, tmp_path: Path
 ) -> None:
     first = add_model(models_dir, "pets", like=LIKE, file=weights, labels=OWN_LABELS)
-    running = pool(models_dir)
+    running = pool_of(models_dir)
     before = running.get("pets", Detector)
     other = tmp_path / "other.safetensors"
     save_file(torchvision_networks.build(LIKE, num_classes=CLASSES).state_dict(), other)
@@ -156,8 +144,8 @@ def test_own_demo_models_and_sams_can_be_added(models_dir: Path, tmp_path: Path)
     )
     add_model(models_dir, "s", like="demo_sam", file=tmp_path / "s.safetensors")
 
-    assert pool(models_dir).get("d", Detector).labels == ("__background__", "a", "b")
-    assert pool(models_dir).get("s", MaskGenerator).identity.name == "s"
+    assert pool_of(models_dir).get("d", Detector).labels == ("__background__", "a", "b")
+    assert pool_of(models_dir).get("s", MaskGenerator).identity.name == "s"
 
 
 def test_labels_come_from_a_file_or_a_list(tmp_path: Path) -> None:

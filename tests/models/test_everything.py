@@ -187,6 +187,13 @@ def test_fast_in_bfloat16_stays_near() -> None:
     assert np.median(best_ious(found, expected)) >= BFLOAT16_IOU
 
 
+def test_nothing_may_be_found() -> None:
+    for mode in ("exact", "fast"):
+        found = ours(tiny_sam, "tiny", replace(LENIENT, pred_iou_thresh=1.0, mode=mode))
+
+        assert found.masks == ()
+
+
 def test_a_sliver_has_nothing_in_it() -> None:
     identity = ModelIdentity("sam", "0" * 64, "cpu", "float32")
     model = SegmentAnything(tiny_sam(), identity=identity)

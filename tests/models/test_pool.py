@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from own_models import pool_of
 from safetensors.torch import save_file
 
 from vision.errors import (
@@ -15,11 +16,8 @@ from vision.errors import (
 )
 from vision.models.adding import add_model
 from vision.models.base import Detector, MaskGenerator, PromptSegmenter
-from vision.models.catalogue import Catalogue
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
 from vision.models.device import Placement, choose_device
-from vision.models.pool import ModelPool
-from vision.models.weights import WeightsStore
 
 
 @pytest.fixture(scope="module")
@@ -34,26 +32,15 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def pool(models_dir: Path, *, memory_bytes: int = 10**9, compiles: bool = False) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=memory_bytes,
-        compiles=compiles,
-    )
-
-
 def test_nothing_is_compiled_for_a_cpu(models_dir: Path) -> None:
     """It gains nothing there, and needs a compiler."""
-    cutter = pool(models_dir, compiles=True).get("cutter", MaskGenerator)
+    cutter = pool_of(models_dir, compiles=True).get("cutter", MaskGenerator)
 
     assert not cutter.is_compiled
 
 
 def test_a_model_is_loaded_once_and_shared_by_threads(models_dir: Path) -> None:
-    models = pool(models_dir)
+    models = pool_of(models_dir)
 
     with ThreadPoolExecutor(4) as threads:
         detectors = list(threads.map(lambda _: models.get("first", Detector), range(8)))
@@ -62,8 +49,8 @@ def test_a_model_is_loaded_once_and_shared_by_threads(models_dir: Path) -> None:
 
 
 def test_least_recently_used_model_leaves_first(models_dir: Path) -> None:
-    room_for_two = pool(models_dir).get("first", Detector).memory_bytes * 2 + 1
-    models = pool(models_dir, memory_bytes=room_for_two)
+    room_for_two = pool_of(models_dir).get("first", Detector).memory_bytes * 2 + 1
+    models = pool_of(models_dir, memory_bytes=room_for_two)
     models.get("first", Detector)
     models.get("second", Detector)
     models.get("first", Detector)
@@ -75,7 +62,7 @@ def test_least_recently_used_model_leaves_first(models_dir: Path) -> None:
 
 
 def test_a_model_larger_than_the_limit_is_still_served(models_dir: Path) -> None:
-    models = pool(models_dir, memory_bytes=1)
+    models = pool_of(models_dir, memory_bytes=1)
 
     models.get("first", Detector)
     models.get("second", Detector)
@@ -84,7 +71,7 @@ def test_a_model_larger_than_the_limit_is_still_served(models_dir: Path) -> None
 
 
 def test_models_are_asked_for_what_they_can_do(models_dir: Path) -> None:
-    models = pool(models_dir)
+    models = pool_of(models_dir)
 
     with pytest.raises(InvalidRequest, match="cutter doesn't detect"):
         models.get("cutter", Detector)
@@ -95,7 +82,7 @@ def test_models_are_asked_for_what_they_can_do(models_dir: Path) -> None:
 
 
 def test_missing_and_unknown_models_are_told_apart(models_dir: Path) -> None:
-    models = pool(models_dir)
+    models = pool_of(models_dir)
 
     with pytest.raises(WeightsMissing, match="vision models pull sam_vit_b"):
         models.get("sam_vit_b", PromptSegmenter)
@@ -110,7 +97,7 @@ def test_an_altered_file_is_refused(models_dir: Path, tmp_path: Path) -> None:
     stored.write_bytes(stored.read_bytes()[:-1] + b"!")
 
     with pytest.raises(WeightsMismatch, match="not the weights file of mine"):
-        pool(tmp_path).get("mine", Detector)
+        pool_of(tmp_path).get("mine", Detector)
 
 
 def test_a_cpu_computes_in_single_precision_whatever_is_asked() -> None:

@@ -1,34 +1,22 @@
 """Our masks against segment-anything's own predictor and generator, on the same random weights."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from seeded import picture, tiny_sam
-from segment_anything import SamAutomaticMaskGenerator, SamPredictor, sam_model_registry
+from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
 from torch_threads import enlarging_by_two
 
-from vision.domain.mask import RleMask
 from vision.domain.prompt import Prompts
-from vision.models.base import EverythingOptions, ModelIdentity, PromptedMasks
+from vision.models.base import ModelIdentity, PromptedMasks
 from vision.models.segment_anything import BOXES_PER_DECODE, SegmentAnything
 
 PICTURE = picture(180, 320, seed=3)
 BOXES = np.array([[10, 20, 90, 120], [100.5, 3, 300, 170], [0, 0, 320, 180]], np.float32)
-LENIENT = EverythingOptions(
-    points_per_side=5,
-    points_per_batch=8,
-    pred_iou_thresh=0.05,
-    stability_score_thresh=0.3,
-    stability_score_offset=0.01,
-    box_nms_thresh=1.0,
-)
-"""Random weights trust nothing: upstream's thresholds would leave no mask."""
-ANY_MASK = replace(LENIENT, points_per_side=2, pred_iou_thresh=0.0, stability_score_thresh=0.0)
 SAME_MASK_IOU = 0.999
 """Boxes are decoded together here and one by one there: sums are rounded in another order."""
 
@@ -102,36 +90,6 @@ def test_several_clicks_describe_one_object(build: Callable[[], Sam]) -> None:
     assert_same(found, masks, ious)
 
 
-@pytest.mark.parametrize(
-    ("build", "options"),
-    [(tiny_sam, LENIENT), pytest.param(official_vit_b, ANY_MASK, marks=MINUTES)],
-)
-def test_everything_is_the_generators(build: Callable[[], Sam], options: EverythingOptions) -> None:
-    assert_everything_is_upstreams(build, options, at_least=1)
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        replace(LENIENT, points_per_side=3, crop_n_layers=1, crop_nms_thresh=1.0),
-        replace(LENIENT, points_per_side=3, min_mask_region_area=50, crop_nms_thresh=1.0),
-        replace(LENIENT, points_per_side=3, pred_iou_thresh=0.0),
-    ],
-    ids=["crops", "small regions removed", "whatever predicted IoU"],
-)
-def test_every_option_of_everything_reaches_the_generator(options: EverythingOptions) -> None:
-    assert_everything_is_upstreams(tiny_sam, options, at_least=2)
-
-
-def test_everything_may_find_nothing() -> None:
-    options = EverythingOptions(points_per_side=2, pred_iou_thresh=1.0)
-
-    found = ours(tiny_sam()).generate(PICTURE, options)
-
-    assert len(found) == 0
-    assert found.masks == ()
-
-
 def test_more_boxes_than_one_decoder_batch_keep_their_order() -> None:
     random = np.random.default_rng(2)
     corners = random.uniform((0, 0), (200, 100), (BOXES_PER_DECODE + 5, 2))
@@ -149,25 +107,3 @@ def test_more_boxes_than_one_decoder_batch_keep_their_order() -> None:
             together.predicted_iou[index : index + 1],
         )
         assert_same(found, alone.masks[0].bitmap()[None], alone.predicted_iou)
-
-
-def assert_everything_is_upstreams(
-    build: Callable[[], Sam], options: EverythingOptions, *, at_least: int
-) -> None:
-    generator = SamAutomaticMaskGenerator(build(), **options.upstreams(), output_mode="binary_mask")
-    records = generator.generate(PICTURE)
-
-    found = ours(build()).generate(PICTURE, options)
-
-    assert len(found) == len(records) >= at_least
-    assert found.masks is not None
-    assert found.masks == tuple(RleMask.from_bitmap(record["segmentation"]) for record in records)
-    boxes = np.array([record["bbox"] for record in records], np.float32)
-    np.testing.assert_array_equal(found.boxes[:, :2], boxes[:, :2])
-    np.testing.assert_array_equal(found.boxes[:, 2:] - found.boxes[:, :2], boxes[:, 2:])
-    np.testing.assert_array_equal(
-        found.predicted_iou, np.float32([record["predicted_iou"] for record in records])
-    )
-    np.testing.assert_array_equal(
-        found.stability_scores, np.float32([record["stability_score"] for record in records])
-    )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from counted_encoder import CountedEncoder
+from own_models import pool_of
 from safetensors.torch import load_file, save_file
 from seeded import picture
 from segment_anything import SamPredictor
@@ -20,11 +21,9 @@ from vision.domain.video import Chunk, Frame
 from vision.errors import WeightsMissing
 from vision.models.adding import add_model
 from vision.models.base import IMAGES_PER_ENCODE, PromptSegmenter
-from vision.models.catalogue import Catalogue
 from vision.models.checksums import file_sha256
 from vision.models.demo_networks import build_demo_maskrcnn, build_demo_sam
 from vision.models.pool import ModelPool
-from vision.models.weights import WeightsStore
 from vision.pipelines.document import parse_pipeline
 from vision.pipelines.image import ImagePipeline
 from vision.pipelines.image_stages import SegmentBoxesRun
@@ -49,26 +48,13 @@ def models_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pool(models_dir: Path) -> ModelPool:
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-    )
+    return pool_of(models_dir)
 
 
 @pytest.fixture
 def remembering_pool(models_dir: Path) -> ModelPool:
     """With a store of embeddings."""
-    return ModelPool(
-        Catalogue.load(models_dir / "catalogue.yaml"),
-        WeightsStore(models_dir),
-        device="cpu",
-        precision="float32",
-        memory_bytes=10**9,
-        embedding_memory_bytes=2**26,
-    )
+    return pool_of(models_dir, embedding_memory_bytes=2**26)
 
 
 def pipeline(pool: ModelPool, **stages: object) -> ImagePipeline:
